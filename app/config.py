@@ -1,0 +1,93 @@
+"""Settings: read from the environment once, by the entry points, and checked before anything starts (R30)."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+type Environment = Literal["development", "production"]
+
+
+class SettingsError(Exception):
+    """One line per setting that is wrong, with what to do about it."""
+
+
+class Settings(BaseSettings):
+    """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    environment: Environment = Field("production", description="`development` shows GraphiQL and lets `token` mint.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path(".data"), description="Where the embedded servers and the development key live.")
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 15 to 18, as the application's user. Unset: `run` starts one of its own."
+    )
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same database as its owner, for migrations and seed. Unset: `DATABASE_URL`."
+    )
+    database_role: str = Field(
+        "feature_api_app", description="Role that each connection takes; empty behind PgBouncer."
+    )
+    database_pool_size: int = Field(16, ge=1, le=500, description="Connections at most, per process.")
+    database_connect_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a new connection.")
+    database_acquire_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a free connection.")
+    database_statement_timeout: float = Field(10, gt=0, le=600, description="Seconds until a statement is cut off.")
+    database_prepare: bool = Field(True, description="Keep statements prepared; `false` behind PgBouncer.")
+
+    redis_url: SecretStr | None = Field(
+        None, description="Redis 7 or later, or Valkey. Unset: `run` starts one of its own."
+    )
+
+    jwt_issuer: str = Field("feature-api", min_length=1, description="`iss` that a token must have.")
+    jwt_audience: str = Field("feature-api", min_length=1, description="`aud` that a token must have.")
+    jwt_keys: SecretStr | None = Field(
+        None, description="JSON Web Key Set with the Ed25519 keys that tokens are checked with. Unset: `JWT_KEYS_FILE`."
+    )
+    jwt_keys_file: Path | None = Field(
+        None, description="File with that key set. Unset in development: a key of our own in `DATA_DIR`."
+    )
+    actor_ttl: float = Field(15, gt=0, le=30, description="Seconds until a changed role takes effect everywhere.")
+
+    active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Longest request body.")
+    max_tokens: int = Field(10_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens.")
+    max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
+    max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
+    guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
+    user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Annotated[
+        Literal["auto", "json", "text"], Field(description="`auto`: lines for people on a terminal, else JSON.")
+    ] = "auto"
+
+    @model_validator(mode="after")
+    def _production_is_complete(self) -> Self:
+        if self.environment == "production":
+            for name in ("database_url", "redis_url"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name.upper()} must be set in production")
+            if self.jwt_keys is None and self.jwt_keys_file is None:
+                raise ValueError("JWT_KEYS or JWT_KEYS_FILE must be set in production")
+        return self
+
+    @property
+    def owner_url(self) -> str | None:
+        url = self.database_owner_url or self.database_url
+        return url.get_secret_value() if url else None
+
+
+def read_settings(**given: Any) -> Settings:
+    """From the environment, `given` first. Raises SettingsError; the values themselves are never in its text."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [
+            f"{'_'.join(str(part) for part in fault['loc']).upper() or 'Settings'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,47 @@
+"""The cursor: a position in an order, opaque to clients, versioned, and bound to the order it was made in."""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from app.kernel.errors import BadUserInput
+
+VERSION = "1"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Behind the row that has this sort value and this id; the row itself need not exist any more."""
+
+    sort: datetime | str
+    id: UUID
+
+
+def encode_cursor(order: str, sort: datetime | str, id: UUID) -> str:
+    """URL-safe base64 of `version|order|id|sort value`; a time is its microseconds since 1970."""
+    value = str((sort - EPOCH) // MICROSECOND) if isinstance(sort, datetime) else sort
+    return base64.urlsafe_b64encode(f"{VERSION}|{order}|{id.hex}|{value}".encode()).decode("ascii")
+
+
+def decode_cursor(text: str | None, order: str, temporal: bool, argument: str) -> Position | None:
+    """`temporal`: the order's sort value is a time. Raises BadUserInput at `argument` for what is no cursor of this
+    order."""
+    if text is None:
+        return None
+    try:
+        version, made_in, id, value = base64.urlsafe_b64decode(text.encode("ascii")).decode().split("|", 3)
+        if version != VERSION:
+            raise ValueError(version)
+        if made_in != order:
+            message = f"This cursor was made in another order than {order}: start again without it."
+            raise BadUserInput(message, (argument,))
+        position = Position(EPOCH + int(value) * MICROSECOND if temporal else value, UUID(id))
+        if "\0" in value or encode_cursor(order, position.sort, position.id) != text:
+            raise ValueError(text)  # not what we would have written
+    except (ValueError, OverflowError):
+        message = "This is not a cursor of this API: give one as `cursor`, `startCursor` or `endCursor` returned it."
+        raise BadUserInput(message, (argument,)) from None
+    return position

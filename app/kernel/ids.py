@@ -1,0 +1,36 @@
+"""Ids of the domain, and the opaque global id that clients see (Relay Global Object Identification)."""
+
+import binascii
+from typing import NewType
+from uuid import UUID
+
+from app.kernel.errors import BadUserInput
+
+UserId = NewType("UserId", UUID)
+FeatureId = NewType("FeatureId", UUID)
+AuditEntryId = NewType("AuditEntryId", UUID)
+
+
+def global_id(noun: str, key: UUID) -> str:
+    """base64 of `Noun:uuid`."""
+    return binascii.b2a_base64(f"{noun}:{key}".encode(), newline=False).decode("ascii")
+
+
+def parse_global_id(text: str, path: tuple[str, ...]) -> tuple[str, UUID]:
+    """(noun, key). Raises BadUserInput at `path` where `text` is no id that `global_id` could have made."""
+    try:
+        noun, _, key = binascii.a2b_base64(text, strict_mode=True).decode().partition(":")
+        parsed = UUID(key)
+    except ValueError:
+        raise BadUserInput("This is not an id of this API: give an `id` as a query returned it.", path) from None
+    if global_id(noun, parsed) != text:  # braces, capitals and the like: one object has one id
+        raise BadUserInput("This is not an id of this API: give an `id` as a query returned it.", path)
+    return noun, parsed
+
+
+def key_of(noun: str, text: str, path: tuple[str, ...]) -> UUID:
+    """The key in a global id of that noun. Raises BadUserInput at `path` for a malformed id or another noun's."""
+    found, key = parse_global_id(text, path)
+    if found != noun:
+        raise BadUserInput(f"This is the id of another type: {noun} is asked for here.", path)
+    return key

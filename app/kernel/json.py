@@ -1,0 +1,49 @@
+"""JSON as it travels: text that passes from the database to the answer without being parsed on the way."""
+
+from collections.abc import Mapping
+
+import orjson
+
+
+class Json:
+    """The UTF-8 text of one JSON value. No dataclass: orjson would write one as an object."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Json({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """The same text: what it says is compared by `parse`."""
+        return isinstance(other, Json) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def parse(self) -> object:
+        return orjson.loads(self.text)
+
+    def parse_object(self) -> Mapping[str, object]:
+        """Raises TypeError where the text holds no object."""
+        document = self.parse()
+        if not isinstance(document, dict):
+            raise TypeError("a JSON object is expected")
+        return document
+
+
+def dump(document: object) -> Json:
+    """Json inside `document` is embedded as it is. Raises TypeError for what is not JSON."""
+    return Json(orjson.dumps(document, default=embed))
+
+
+def embed(found: object) -> orjson.Fragment:
+    """The `default` of orjson: what it does not know must be Json. Raises TypeError otherwise."""
+    if isinstance(found, Json):
+        return orjson.Fragment(found.text)
+    raise TypeError(f"{type(found).__name__} is not JSON")
+
+
+EMPTY_OBJECT = Json(b"{}")
