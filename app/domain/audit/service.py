@@ -1,0 +1,45 @@
+"""What the business does with audit entries: they are read, never changed; writes of features append them."""
+
+from collections.abc import Sequence
+
+from app.domain.audit import rules
+from app.domain.audit.model import AuditEntry, AuditPageRequest, AuditScope, Parent
+from app.domain.audit.ports import AuditEntries, EntryPage, ParentId
+from app.kernel.actor import Actor, Reach
+from app.kernel.ids import AuditEntryId, FeatureId, UserId
+
+
+class AuditService:
+    def __init__(self, actor: Actor, entries: AuditEntries) -> None:
+        self._actor, self._entries = actor, entries
+
+    async def get_many(self, ids: Sequence[AuditEntryId]) -> list[AuditEntry | None]:
+        """One per id, in order, None where missing or invisible."""
+        found = await self._entries.fetch_by_ids(ids, self._visible_to())
+        return [found.get(id) for id in ids]
+
+    async def page(self, request: AuditPageRequest) -> EntryPage:
+        """Entries of every feature the actor sees, newest first."""
+        return await self._entries.fetch_page(request, self._visible_to())
+
+    async def pages_of_features(self, ids: Sequence[FeatureId], request: AuditPageRequest) -> list[EntryPage]:
+        """One page per feature, in order, newest first; empty where the feature is missing or invisible."""
+        return await self._pages("feature", ids, request)
+
+    async def pages_of_actors(self, ids: Sequence[UserId], request: AuditPageRequest) -> list[EntryPage]:
+        """What each user did, in order of the ids, newest first; only to features that the actor sees."""
+        return await self._pages("actor", ids, request)
+
+    async def count_many(self, scopes: Sequence[AuditScope]) -> list[int]:
+        """One count per scope, in order. Scopes come with pages, so they carry the reach already."""
+        found = await self._entries.fetch_counts(scopes)
+        return [found[scope] for scope in scopes]
+
+    async def _pages(self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest) -> list[EntryPage]:
+        found = await self._entries.fetch_pages(parent, ids, request, self._visible_to())
+        return [found[id] for id in ids]
+
+    def _visible_to(self) -> UserId | None:
+        """Raises Unauthenticated for a guest."""
+        user_id = self._actor.known()
+        return None if self._actor.reach(rules.READ) is Reach.ANY else user_id

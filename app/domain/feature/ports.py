@@ -1,0 +1,46 @@
+"""What features need of a store: batched reads, and a unit of work for writes."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from app.domain.feature.events import Change
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.kernel.ids import FeatureId, UserId
+from app.kernel.page import Page
+
+type FeaturePage = Page[Feature, FeatureScope]
+
+
+class FeatureWork(Protocol):
+    """One open transaction; committed when its block ends, undone when the block raises."""
+
+    async def fetch_for_update(self, id: FeatureId) -> Feature | None:
+        """Deleted ones too; nobody else changes it until the transaction ends."""
+        ...
+
+    async def write(self, change: Change, active_limit: int) -> Feature | None:
+        """The feature, the owner's counter, the entry and the event, all in one statement; the feature as written, or
+        None where the owner does not exist. Raises DuplicateName, or LimitExceeded where the owner would have more
+        than `active_limit` active features; then the whole work is undone."""
+        ...
+
+
+class Features(Protocol):
+    async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
+        """Deleted ones too."""
+        ...
+
+    async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
+        """`visible_to`: only that owner's features; None: any."""
+        ...
+
+    async def fetch_pages_of_owners(
+        self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None
+    ) -> Mapping[UserId, FeaturePage]:
+        """One page for every id."""
+        ...
+
+    async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]: ...
+
+    def work(self) -> AbstractAsyncContextManager[FeatureWork]: ...

@@ -1,0 +1,133 @@
+"""What makes a feature valid, where its status may lead, and who may do what with it (R1, R7, R23)."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Literal
+
+import orjson
+
+from app.domain.feature.model import Feature, FeatureStatus
+from app.kernel.actor import Actor, Grants, Reach
+from app.kernel.errors import InvalidInput, InvalidTransition, Problem
+from app.kernel.ids import UserId
+
+MAX_NAME = 255  # characters
+MAX_DESCRIPTION = 2000  # characters
+MAX_METADATA = 16 * 1024  # bytes of compact JSON
+MAX_DEPTH = 8  # the object itself is 1
+
+type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
+
+READ: Grants = {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+CREATE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY}
+CHANGE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+GRANTS: Mapping[Permission, Grants] = {
+    "READ": READ,
+    "UPDATE": CHANGE,
+    "ARCHIVE": CHANGE,
+    "DELETE": CHANGE,
+    "RESTORE": CHANGE,
+}
+
+TRANSITIONS: Mapping[FeatureStatus, frozenset[FeatureStatus]] = {
+    "ACTIVE": frozenset({"INACTIVE", "ARCHIVED"}),
+    "INACTIVE": frozenset({"ACTIVE", "ARCHIVED"}),
+    "ARCHIVED": frozenset({"ACTIVE"}),
+    "DELETED": frozenset(),
+}
+
+
+def permissions(actor: Actor, owner_id: UserId) -> list[Permission]:
+    """What the actor may do with a feature of that owner, whatever its status."""
+    return [permission for permission, grants in GRANTS.items() if actor.may(grants, owner_id)]
+
+
+def check_transition(feature: Feature, target: FeatureStatus) -> None:
+    """Raises InvalidTransition. Staying as it is is no transition, and fine."""
+    if target != feature.status and target not in TRANSITIONS[feature.status]:
+        raise InvalidTransition(feature.status, target)
+
+
+def clean_name(name: str | None, problems: list[Problem]) -> str:
+    """Trimmed and in NFC, so that names which look alike are alike; faults are added to `problems`."""
+    path = ("name",)
+    if name is None:
+        problems.append(Problem(path, "REQUIRED", "`name` must not be null."))
+        return ""
+    cleaned = unicodedata.normalize("NFC", name).strip()
+    if not cleaned:
+        problems.append(Problem(path, "MIN_LENGTH", "`name` must have at least 1 character besides spaces.", 1))
+    elif len(cleaned) > MAX_NAME:
+        problems.append(Problem(path, "MAX_LENGTH", f"`name` must have at most {MAX_NAME} characters.", MAX_NAME))
+    elif any(unicodedata.category(character) == "Cc" for character in cleaned):
+        problems.append(Problem(path, "FORMAT", "`name` must not contain control characters."))
+    return cleaned
+
+
+def clean_description(description: str | None, problems: list[Problem]) -> str | None:
+    path = ("description",)
+    if description is None:
+        return None
+    if len(description) > MAX_DESCRIPTION:
+        text = f"`description` must have at most {MAX_DESCRIPTION} characters."
+        problems.append(Problem(path, "MAX_LENGTH", text, MAX_DESCRIPTION))
+    elif "\0" in description:
+        problems.append(Problem(path, "FORMAT", "`description` must not contain the character NUL."))
+    return description
+
+
+def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, object]:
+    """A JSON object whose `category`, if any, is a string, and whose `tags`, if any, are a list of strings."""
+    path = ("metadata",)
+    if not isinstance(metadata, dict):
+        problems.append(Problem(path, "TYPE", "`metadata` must be a JSON object."))
+        return {}
+    if (fault := _json_fault(metadata)) is not None:
+        problems.append(fault)
+        return {}
+    if not isinstance(metadata.get("category", ""), str):
+        problems.append(Problem((*path, "category"), "TYPE", "`metadata.category` must be a string."))
+    tags = metadata.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        problems.append(Problem((*path, "tags"), "TYPE", "`metadata.tags` must be a list of strings."))
+    return metadata
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raises InvalidInput with all of them, if there are any."""
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _json_fault(metadata: dict[str, object]) -> Problem | None:
+    """Level by level, so that it is linear and no depth exhausts the stack; the size is asked only of what is flat."""
+    path = ("metadata",)
+    level: list[object] = [metadata]
+    depth = 0
+    while level:
+        inner = [value for found in level for value in _inside(found)]
+        depth += any(isinstance(found, dict | list) for found in level)
+        if depth > MAX_DEPTH:
+            text = f"`metadata` must not be nested deeper than {MAX_DEPTH} levels."
+            return Problem(path, "RANGE", text, MAX_DEPTH)
+        if any(isinstance(found, str) and "\0" in found for found in inner):
+            return Problem(path, "FORMAT", "`metadata` must not contain the character NUL.")
+        if any(isinstance(found, float) and not math.isfinite(found) for found in inner):
+            return Problem(path, "RANGE", "`metadata` must hold finite numbers only.")
+        level = inner
+    try:
+        size = len(orjson.dumps(metadata))
+    except TypeError:
+        return Problem(path, "RANGE", "`metadata` must not hold integers beyond 64 bits.")
+    if size > MAX_METADATA:
+        text = f"`metadata` must have at most {MAX_METADATA} bytes as JSON; it has {size}."
+        return Problem(path, "MAX_LENGTH", text, MAX_METADATA)
+    return None
+
+
+def _inside(value: object) -> list[object]:
+    """Keys and values of an object, items of a list; a plain value has nothing inside."""
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []

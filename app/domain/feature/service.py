@@ -1,0 +1,116 @@
+"""What the business does with features: batched reads, and writes that are one unit of work each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.domain.audit.model import AuditAction
+from app.domain.feature import inputs, rules
+from app.domain.feature.acts import Act
+from app.domain.feature.events import Origin, change, changed_fields, conflicts
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.domain.feature.ports import FeaturePage, Features, FeatureWork
+from app.kernel.actor import Actor, Reach
+from app.kernel.clock import Clock, NewId
+from app.kernel.errors import Forbidden, NotFound, StaleVersion
+from app.kernel.ids import AuditEntryId, FeatureId, UserId
+from app.kernel.json import EMPTY_OBJECT
+
+
+class FeatureService:
+    def __init__(
+        self, actor: Actor, features: Features, request_id: str, now: Clock, new_id: NewId, active_limit: int
+    ) -> None:
+        self._actor, self._features, self._request_id = actor, features, request_id
+        self._now, self._new_id, self._active_limit = now, new_id, active_limit
+
+    async def get_many(self, ids: Sequence[FeatureId]) -> list[Feature | None]:
+        """One per id, in order, None where missing, deleted or invisible."""
+        self._actor.known()
+        found = await self._features.fetch_by_ids(ids)
+        return [self._visible(found.get(id)) for id in ids]
+
+    async def page(self, request: FeaturePageRequest) -> FeaturePage:
+        return await self._features.fetch_page(request, self._visible_to())
+
+    async def pages_of_owners(self, ids: Sequence[UserId], request: FeaturePageRequest) -> list[FeaturePage]:
+        """One page per owner, in order; empty where the owner is missing or the features are invisible."""
+        found = await self._features.fetch_pages_of_owners(ids, request, self._visible_to())
+        return [found[id] for id in ids]
+
+    async def count_many(self, scopes: Sequence[FeatureScope]) -> list[int]:
+        """One count per scope, in order. Scopes come with pages, so they carry the reach already."""
+        found = await self._features.fetch_counts(scopes)
+        return [found[scope] for scope in scopes]
+
+    def permissions(self, feature: Feature) -> list[rules.Permission]:
+        return rules.permissions(self._actor, feature.owner_id)
+
+    async def create(self, draft: inputs.FeatureDraft) -> Feature:
+        """Active from the start. Raises InvalidInput, DuplicateName, LimitExceeded, Forbidden, or NotFound (owner)."""
+        actor_id = self._actor.known()
+        owner_id = actor_id if draft.owner_id is None else draft.owner_id
+        if not self._actor.may(rules.CREATE, owner_id):
+            raise Forbidden("You may not create features for this owner.")
+        metadata = {} if draft.metadata is None else draft.metadata
+        cleaned = inputs.clean(inputs.FeaturePatch(draft.name, draft.description, metadata))
+        now = self._now()
+        blank = Feature(
+            id=FeatureId(self._new_id()),
+            owner_id=owner_id,
+            name="",
+            description=None,
+            status="ACTIVE",
+            status_before_delete=None,
+            metadata=EMPTY_OBJECT,
+            category=None,
+            tags=[],
+            version=1,
+            created_at=now,
+            updated_at=now,
+            deleted_at=None,
+        )
+        async with self._features.work() as work:
+            return await self._write(work, None, cleaned.applied_to(blank), "CREATE")
+
+    async def change(self, id: FeatureId, act: Act, expected_version: int | None) -> Feature:
+        """The feature afterwards; where the act changes nothing, the feature as it is, with no version and no entry.
+
+        Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
+        and where it takes a name or becomes active, DuplicateName or LimitExceeded.
+        """
+        self._actor.known()
+        if self._actor.reach(act.grants) is Reach.NONE:
+            raise Forbidden("You may not change features.")
+        async with self._features.work() as work:
+            feature = self._visible(await work.fetch_for_update(id), finds_deleted=act.finds_deleted)
+            if feature is None:
+                raise NotFound("There is no such feature, or you may not see it.", ("id",))
+            if not self._actor.may(act.grants, feature.owner_id):
+                raise Forbidden("You may not change this feature.")
+            outcome = act.outcome(feature, self._now())
+            if expected_version is not None and expected_version != feature.version:
+                raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
+            act.check(feature)
+            if not changed_fields(feature, outcome):
+                return feature
+            outcome = replace(outcome, version=feature.version + 1, updated_at=self._now())
+            return await self._write(work, feature, outcome, act.action)
+
+    async def _write(self, work: FeatureWork, before: Feature | None, after: Feature, action: AuditAction) -> Feature:
+        origin = Origin(self._actor.known(), self._request_id)
+        written = await work.write(
+            change(AuditEntryId(self._new_id()), before, after, action, origin), self._active_limit
+        )
+        if written is None:
+            raise NotFound("There is no such owner.", ("ownerId",))
+        return written
+
+    def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
+        if feature is None or (feature.status == "DELETED" and not finds_deleted):
+            return None
+        return feature if self._actor.may(rules.READ, feature.owner_id) else None
+
+    def _visible_to(self) -> UserId | None:
+        """Raises Unauthenticated for a guest."""
+        user_id = self._actor.known()
+        return None if self._actor.reach(rules.READ) is Reach.ANY else user_id

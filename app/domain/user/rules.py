@@ -1,0 +1,5 @@
+"""Who may read whom."""
+
+from app.kernel.actor import Grants, Reach
+
+READ: Grants = {"VIEWER": Reach.OWN, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
