@@ -1,0 +1,99 @@
+"""Statements are run here: on a short connection of their own, or in the one transaction of a unit of work."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from app.db.failure import AWAY, unavailable
+from app.db.pool import Held, Pool, PoolSettings
+from app.db.statement import Statement
+
+MAX_PREPARED = 400  # per connection; statements are one per shape of request, and clients choose the shapes
+
+type Rows = list[asyncpg.Record]
+type Observer = Callable[[str, float], None]  # (the statement's name, seconds)
+
+
+class Transaction:
+    """An open transaction; what is run in it is seen by others after the commit, or never."""
+
+    def __init__(self, held: Held, prepare: bool, observe: Observer) -> None:
+        self._held, self._prepare, self._observe = held, prepare, observe
+
+    async def fetch(self, statement: Statement, **given: Any) -> Rows:
+        return await _run(self._held, statement, given, self._prepare, self._observe)
+
+
+class Database:
+    """Raises Unavailable where the server is away or slow; a broken law is an IntegrityConstraintViolationError."""
+
+    def __init__(self, settings: PoolSettings, observe: Observer = lambda name, seconds: None) -> None:
+        self.pool = Pool(settings)
+        self.observe = observe
+        self._prepare = settings.prepare
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    async def fetch(self, statement: Statement, **given: Any) -> Rows:
+        """One statement, which is its own transaction."""
+        held = await self.pool.take()
+        broken = True
+        try:
+            rows = await _run(held, statement, given, self._prepare, self.observe)
+            broken = False
+            return rows
+        except ValueError:  # asyncpg's own complaint about an argument: a bug, though it is an InterfaceError
+            raise
+        except AWAY as error:
+            broken = not isinstance(error, asyncpg.PostgresError)  # the server answered: the session is in order
+            raise unavailable(error) from error
+        except asyncpg.PostgresError:
+            broken = False
+            raise
+        finally:
+            self.pool.give(held, broken=broken)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Committed when the block ends, rolled back when it raises. Nothing slow belongs in it: no loader, no HTTP."""
+        held = await self.pool.take()
+        broken = True
+        try:
+            await held.connection.execute("BEGIN")
+            try:
+                yield Transaction(held, self._prepare, self.observe)
+            except Exception:
+                await held.connection.execute("ROLLBACK")
+                broken = False
+                raise
+            await held.connection.execute("COMMIT")
+            broken = False
+        except ValueError:
+            raise
+        except AWAY as error:
+            raise unavailable(error) from error
+        finally:
+            self.pool.give(held, broken=broken)
+
+
+async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare: bool, observe: Observer) -> Rows:
+    started = time.perf_counter()
+    arguments = statement.arguments(given)
+    try:
+        if not prepare:
+            return await held.connection.fetch(statement.text, *arguments)
+        ready = held.prepared.get(statement)
+        if ready is None:
+            if len(held.prepared) >= MAX_PREPARED:
+                held.prepared.clear()
+            ready = held.prepared[statement] = await held.connection.prepare(statement.text)
+        return await ready.fetch(*arguments)
+    except asyncpg.InvalidCachedStatementError:  # a migration changed the table under the plan
+        held.prepared.clear()
+        raise
+    finally:
+        observe(statement.name, time.perf_counter() - started)

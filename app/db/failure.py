@@ -1,0 +1,24 @@
+"""What asyncpg raises when the server is away, slow or in the way, told as Unavailable; all else is a bug or a law."""
+
+import asyncpg
+
+from app.kernel.errors import Unavailable
+
+AWAY = (
+    OSError,  # refused, reset, unreachable; TimeoutError of a connect or a command
+    asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, starting up, statement_timeout
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that became a replica
+)
+TOO_SLOW = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """The text says nothing of hosts, names or statements: it goes to the caller."""
+    if isinstance(error, TOO_SLOW):
+        return Unavailable("The database took too long, so the work was cut off: try again.")
+    return Unavailable("The database cannot be reached at the moment: try again.")

@@ -1,0 +1,130 @@
+"""Statements that read features; columns come in the order of the domain object's fields."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+
+import asyncpg
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+
+from app.db import keyset
+from app.db.database import Database
+from app.db.feature_filter import conditions, values_of
+from app.db.feature_write import COLUMNS, SqlFeatureWork
+from app.db.statement import Statement
+from app.db.tables import features
+from app.domain.feature.model import Feature, FeatureOrder, FeaturePageRequest, FeatureScope
+from app.domain.feature.ports import FeaturePage
+from app.kernel.cursor import encode_cursor
+from app.kernel.errors import DuplicateName, LimitExceeded
+from app.kernel.ids import FeatureId, UserId
+from app.kernel.page import Fetched, cut
+
+SORTS = {
+    "CREATED_AT": features.c.created_at,
+    "UPDATED_AT": features.c.updated_at,
+    "NAME": features.c.name,
+    "STATUS": features.c.status,
+}
+OWNERS = bindparam("ids", type_=ARRAY(Uuid))
+BY_IDS = Statement("feature.by_ids", select(*COLUMNS).where(features.c.id == any_(OWNERS)))
+BY_NAME = Statement(
+    "feature.by_name",
+    select(features.c.id).where(
+        features.c.owner_id == bindparam("owner_id"),
+        features.c.name == bindparam("name"),
+        features.c.status != "DELETED",
+    ),
+)
+
+
+@lru_cache(512)
+def page_statement(names: tuple[str, ...], order: FeatureOrder, shape: keyset.Shape, of_owners: bool) -> Statement:
+    listed = keyset.Keyset(COLUMNS, SORTS[order.field], features.c.id, order.direction == "ASC")
+    parent = features.c.owner_id if of_owners else None
+    return Statement("feature.page", keyset.page_select(listed, conditions(names), shape, parent))
+
+
+@lru_cache(512)
+def count_statement(names: tuple[str, ...], of_owners: bool) -> Statement:
+    where = conditions(names)
+    if not of_owners:
+        return Statement("feature.count", select(func.count()).select_from(features).where(*where))
+    owner_id = features.c.owner_id
+    counted = select(func.count(), owner_id).where(owner_id == any_(OWNERS), *where).group_by(owner_id)
+    return Statement("feature.count", counted)
+
+
+class SqlFeatures:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
+        return {row[0]: Feature(*row) for row in await self._database.fetch(BY_IDS, ids=ids)}
+
+    async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
+        scope = FeatureScope(request.filter, None, visible_to)
+        rows = await self._fetch(request, scope, False, {})
+        return _page(keyset.fetched(rows, _feature, request.window), request, scope)
+
+    async def fetch_pages_of_owners(
+        self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None
+    ) -> Mapping[UserId, FeaturePage]:
+        rows = await self._fetch(request, FeatureScope(request.filter, None, visible_to), True, {"ids": ids})
+        found = keyset.fetched_per_parent(ids, rows, _feature, request.window, len(COLUMNS))
+        return {
+            id: _page(fetched, request, FeatureScope(request.filter, id, visible_to)) for id, fetched in found.items()
+        }
+
+    async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]:
+        """One statement per filter, however many owners."""
+        found = dict.fromkeys(scopes, 0)
+        for like in {FeatureScope(scope.filter, None, scope.visible_to) for scope in scopes}:
+            of_owners = {s.owner_id: s for s in scopes if (s.filter, s.visible_to) == (like.filter, like.visible_to)}
+            values, plain = values_of(like), of_owners.pop(None, None)
+            if plain is not None:
+                found[plain] = (await self._database.fetch(count_statement(tuple(values), False), **values))[0][0]
+            if of_owners:
+                statement = count_statement(tuple(values), True)
+                for row in await self._database.fetch(statement, ids=list(of_owners), **values):
+                    found[of_owners[row[1]]] = row[0]
+        return found
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[SqlFeatureWork]:
+        work: SqlFeatureWork | None = None
+        try:
+            async with self._database.transaction() as transaction:
+                work = SqlFeatureWork(transaction)
+                yield work
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "features_name_unique" or work is None or work.written is None:
+                raise
+            owner_id, name = work.written.owner_id, work.written.name
+            rows = await self._database.fetch(BY_NAME, owner_id=owner_id, name=name)
+            raise DuplicateName(rows[0][0] if rows else None) from error
+        except asyncpg.CheckViolationError as error:
+            if error.constraint_name != "users_active_features_within_limit" or work is None:
+                raise
+            raise LimitExceeded(work.active_limit) from error
+
+    async def _fetch(
+        self, request: FeaturePageRequest, scope: FeatureScope, of_owners: bool, binds: dict[str, object]
+    ) -> list[asyncpg.Record]:
+        values = values_of(scope)
+        statement = page_statement(tuple(values), request.order, keyset.shape_of(request.window), of_owners)
+        return await self._database.fetch(statement, **values, **keyset.page_binds(request.window), **binds)
+
+
+def _feature(row: asyncpg.Record) -> Feature:
+    return Feature(*row[: len(COLUMNS)])
+
+
+def _page(fetched: Fetched[Feature], request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:
+    order = request.order
+
+    def cursor_of(feature: Feature) -> str:
+        position = order.position_of(feature)
+        return encode_cursor(order.name, position.sort, position.id)
+
+    return cut(fetched, request.window, cursor_of, scope)

@@ -1,0 +1,132 @@
+"""Pages by keyset, for one list or for a list per parent, in one statement either way (Relay Connections §4.4).
+
+    without bounds    SELECT … WHERE … ORDER BY sort, id LIMIT size + 1
+    with bounds       the same beside two EXISTS: is there a row at or beyond `after`, at or beyond `before`?
+    per parent        unnest(ids) LEFT JOIN LATERAL (the same, of that parent)
+
+Rows come in the order in which they were fetched: from the end where the window is backward. LATERAL with LIMIT runs
+once per parent, as a nested loop, so rows of one parent stay in order.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
+
+from app.kernel.page import Fetched, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """What is listed, and in which total order."""
+
+    columns: tuple[Column[Any], ...]
+    sort: Column[Any]
+    id: Column[Any]
+    ascending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a window decides the statement's text."""
+
+    after: bool
+    before: bool
+    backward: bool
+
+    @property
+    def bounded(self) -> bool:
+        return self.after or self.before
+
+
+def shape_of(window: Window) -> Shape:
+    return Shape(window.after is not None, window.before is not None, window.backward)
+
+
+def page_select(
+    keyset: Keyset, where: Sequence[ColumnElement[bool]], shape: Shape, parent: Column[Any] | None = None
+) -> Select[Any]:
+    """Columns: those of the keyset, the parent's id (per parent), rows before, rows after (with bounds).
+
+    Binds: size, ids (per parent), after_sort, after_id, before_sort, before_id (with bounds), and those of `where`.
+    """
+    key = tuple_(keyset.sort, keyset.id)
+    after, before = _bound(keyset, "after"), _bound(keyset, "before")
+    anchor = func.unnest(bindparam("ids", type_=ARRAY(Uuid))).table_valued("id").render_derived("parent")
+    scope = list(where) if parent is None else [*where, parent == anchor.c.id]
+    inside = [*scope]
+    if shape.after:
+        inside.append(key > after if keyset.ascending else key < after)
+    if shape.before:
+        inside.append(key < before if keyset.ascending else key > before)
+    up = keyset.ascending != shape.backward
+    order = [column.asc() if up else column.desc() for column in (keyset.sort, keyset.id)]
+    page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).limit(bindparam("size"))
+    if parent is None and not shape.bounded:
+        return page
+    rows = page.lateral("page")
+    outside = (
+        _exists(keyset, scope, key <= after if keyset.ascending else key >= after) if shape.after else false(),
+        _exists(keyset, scope, key >= before if keyset.ascending else key <= before) if shape.before else false(),
+    )
+    if parent is None:
+        one = select(literal_column("1").label("one")).subquery("one")
+        return select(*rows.c, *outside).select_from(one.outerjoin(rows, true()))
+    found = select(*rows.c, anchor.c.id, *(outside if shape.bounded else ()))
+    return found.select_from(anchor.outerjoin(rows, true()))
+
+
+def page_binds(window: Window) -> dict[str, object]:
+    binds: dict[str, object] = {"size": window.size + 1}
+    for name, position in (("after", window.after), ("before", window.before)):
+        if position is not None:
+            binds[f"{name}_sort"], binds[f"{name}_id"] = position.sort, position.id
+    return binds
+
+
+def fetched[T](rows: Sequence[asyncpg.Record], make: Callable[[asyncpg.Record], T], window: Window) -> Fetched[T]:
+    """The rows of a page that has no parent."""
+    if window.after is None and window.before is None:
+        return Fetched([make(row) for row in rows])
+    return Fetched([make(row) for row in rows if row[0] is not None], rows[0][-2], rows[0][-1])
+
+
+def fetched_per_parent[K: UUID, T](
+    ids: Sequence[K], rows: Sequence[asyncpg.Record], make: Callable[[asyncpg.Record], T], window: Window, width: int
+) -> Mapping[K, Fetched[T]]:
+    """For every id; `width` is the number of the keyset's columns."""
+    bounded = window.after is not None or window.before is not None
+    found: dict[Any, Fetched[T]] = {id: Fetched([]) for id in ids}
+    for row in rows:
+        of_parent = found[row[width]]
+        if bounded:
+            of_parent.outside_before, of_parent.outside_after = row[-2], row[-1]
+        if row[0] is not None:
+            of_parent.rows.append(make(row))
+    return found
+
+
+def _bound(keyset: Keyset, name: str) -> ColumnElement[Any]:
+    return tuple_(bindparam(f"{name}_sort", type_=keyset.sort.type), bindparam(f"{name}_id", type_=Uuid))
+
+
+def _exists(keyset: Keyset, scope: Sequence[ColumnElement[bool]], outside: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(literal_column("1")).select_from(keyset.id.table).where(*scope, outside))

@@ -1,0 +1,67 @@
+"""The schema's migrations, run by Alembic with the owner's URL, and whether a database has them all."""
+
+from pathlib import Path
+
+import asyncpg
+from alembic import command, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import column, select, table
+from sqlalchemy.util import await_only
+
+from app.db.database import Database
+from app.db.failure import AWAY, unavailable
+from app.db.statement import Statement
+
+SCRIPTS = Path(__file__).parents[2] / "alembic"
+APPLIED = Statement("migrations.applied", select(column("version_num")).select_from(table("alembic_version")))
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Up or down to that revision. Call it outside of an event loop."""
+    config = _config(url)
+    if revision.startswith("-") or revision == "base":
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
+
+
+def make_revision(message: str) -> None:
+    command.revision(_config(""), message=message, rev_id=f"{len(list(SCRIPTS.glob('versions/*.py'))) + 1:04}")
+
+
+def execute_script(sql: str) -> None:
+    """Several statements at once, inside a migration: SQLAlchemy's own way prepares each, and takes but one."""
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    await_only(connection.execute(sql))
+
+
+def newest() -> str | None:
+    return ScriptDirectory(str(SCRIPTS)).get_current_head()
+
+
+async def is_current(url: str) -> bool:
+    """Asked with the owner's URL, of any database: an empty one has no table to ask. Raises Unavailable."""
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+                return False
+            return bool(await connection.fetchval("SELECT version_num FROM alembic_version") == newest())
+        finally:
+            await connection.close()
+    except AWAY as error:
+        raise unavailable(error) from error
+
+
+async def fetch_applied(database: Database) -> str | None:
+    rows = await database.fetch(APPLIED)
+    return str(rows[0][0]) if rows else None
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["url"] = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    return config

@@ -1,0 +1,65 @@
+"""The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
+
+metadata = MetaData()
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("role", Text, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    # Counted in the statement that changes a status, bound by a CHECK (R6); the limit is the one in force at the time.
+    Column("active_features", Integer, nullable=False),
+    Column("active_limit", Integer, nullable=False),
+)
+
+features = Table(
+    "features",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("description", Text),
+    Column("status", Text, nullable=False),
+    Column("status_before_delete", Text),
+    Column("metadata", JSONB, nullable=False),
+    Column("category", Text),  # generated from metadata
+    Column("tags", ARRAY(Text), nullable=False),  # generated from metadata
+    Column("version", Integer, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("updated_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("deleted_at", TIMESTAMP(timezone=True)),
+    Column("search", TSVECTOR, nullable=False),  # generated from name, tags and description
+)
+
+audit_entries = Table(  # partitioned by month of created_at; append-only
+    "audit_entries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("feature_id", Uuid, nullable=False),
+    Column("owner_id", Uuid, nullable=False),  # the feature's; it never changes, so reach needs no join
+    Column("actor_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed_fields", ARRAY(Text), nullable=False),
+    Column("old_values", JSONB),
+    Column("new_values", JSONB),
+    Column("metadata", JSONB, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), primary_key=True),
+)
+
+outbox = Table(  # what the relay publishes, in commit order
+    "outbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("event_id", Uuid, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("feature_id", Uuid, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)

@@ -1,0 +1,83 @@
+"""Statements on users."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import asyncpg
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
+
+from app.db import keyset
+from app.db.database import Database
+from app.db.statement import Statement
+from app.db.tables import users
+from app.domain.user.model import ORDER, User, UserPageRequest, UserScope, position_of
+from app.domain.user.ports import UserPage
+from app.kernel.actor import Actor
+from app.kernel.cursor import encode_cursor
+from app.kernel.ids import UserId
+from app.kernel.page import cut
+
+column = users.c
+COLUMNS = (column.id, column.name, column.email, column.role, column.created_at)
+LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
+BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
+ROLE = Statement("user.role", select(column.role).where(column.id == bindparam("of_id")))
+FIRST = Statement(
+    "user.first",
+    select(*COLUMNS)
+    .where(
+        column.role == func.coalesce(bindparam("of_role", type_=Text), column.role),
+        column.email == func.coalesce(bindparam("of_email", type_=Text), column.email),
+    )
+    .order_by(column.created_at, column.id)
+    .limit(1),
+)
+
+
+@lru_cache(8)
+def page_statement(of_one: bool, shape: keyset.Shape) -> Statement:
+    where = [column.id == bindparam("visible_to", type_=Uuid)] if of_one else []
+    return Statement("user.page", keyset.page_select(LISTED, where, shape))
+
+
+COUNT = Statement("user.count", select(func.count()).select_from(users))
+
+
+class SqlUsers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch_by_ids(self, ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        return {row[0]: User(*row) for row in await self._database.fetch(BY_IDS, ids=ids)}
+
+    async def fetch_page(self, request: UserPageRequest, visible_to: UserId | None) -> UserPage:
+        statement = page_statement(visible_to is not None, keyset.shape_of(request.window))
+        binds = keyset.page_binds(request.window)
+        if visible_to is not None:
+            binds["visible_to"] = visible_to
+        rows = await self._database.fetch(statement, **binds)
+        return cut(keyset.fetched(rows, _user, request.window), request.window, _cursor_of, UserScope(visible_to))
+
+    async def fetch_count(self, scope: UserScope) -> int:
+        if scope.visible_to is not None:
+            return len(await self.fetch_by_ids([scope.visible_to]))
+        return int((await self._database.fetch(COUNT))[0][0])
+
+    async def fetch_actor(self, id: UserId) -> Actor | None:
+        """The user as one who asks, with the role of this moment."""
+        rows = await self._database.fetch(ROLE, of_id=id)
+        return Actor(id, rows[0][0]) if rows else None
+
+    async def fetch_first(self, role: str | None, email: str | None) -> User | None:
+        """The oldest user of that role and email, where they are given."""
+        rows = await self._database.fetch(FIRST, of_role=role, of_email=email)
+        return User(*rows[0]) if rows else None
+
+
+def _user(row: asyncpg.Record) -> User:
+    return User(*row[: len(COLUMNS)])
+
+
+def _cursor_of(user: User) -> str:
+    position = position_of(user)
+    return encode_cursor(ORDER, position.sort, position.id)
