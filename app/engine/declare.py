@@ -1,0 +1,130 @@
+"""The words in which a Strawberry type says how its fields come from a domain object.
+
+    feature = Describes(model.Feature)
+
+    @feature.type
+    class Feature(Node):
+        '''Something that can be switched.'''
+        name: str = feature.value("What people call it.")                                   # attribute of the object
+        database_id: UUID = feature.column(lambda f: f.id, description="…")               # computed from it
+        may: list[Act] = feature.column_for(lambda f, context: …, description="…")        # and from the request
+        owner: User = feature.edge(users_by_id, key=lambda f: f.owner_id, description="…")  # loaded for all at once
+
+What flows through a query is the domain object itself; the Strawberry class describes it and is never instantiated.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, overload
+
+import strawberry
+
+from app.engine.batch import Batch, BatchFor, Context, loader
+
+DECLARED = "engine"  # the key of our entry in a StrawberryField's metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Computed from the parent alone: no I/O."""
+
+    read: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextColumn:
+    """Computed from the parent and the request's context: no I/O."""
+
+    read: Callable[[Any, Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Loaded by key, for all parents of a level together; `arguments` makes the batch's request."""
+
+    batch: Batch[Any, Any] | BatchFor[Any, Any, Any]
+    key: Callable[[Any], Hashable | None]
+    arguments: Callable[..., Hashable] | None
+
+
+type Declared = Column | ContextColumn | Edge
+
+
+class Describes[P]:
+    """Declares the fields of the Strawberry type whose values are the domain's P."""
+
+    def __init__(self, model: type[P]) -> None:
+        self.model = model
+
+    def type[S](self, cls: type[S]) -> type[S]:
+        """`strawberry.type` for a class that describes P; the docstring becomes the description.
+
+        Raises TypeError for a field that neither P nor a declaration has.
+        """
+        origin = getattr(self.model, "__origin__", self.model)
+        for name in cls.__annotations__:
+            field = cls.__dict__.get(name)
+            if (field is None or field.base_resolver is None) and not hasattr(origin, name):
+                raise TypeError(f"{cls.__name__}.{name}: {origin.__name__} has no such attribute")
+        setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010
+        return strawberry.type(cls, description=inspect.getdoc(cls))
+
+    def value(self, description: str) -> Any:
+        """The attribute of P that has the field's name."""
+        return strawberry.field(description=description)
+
+    def column(self, read: Callable[[P], object], *, description: str, name: str | None = None) -> Any:
+        """`name` is the GraphQL name, where Python does not allow it."""
+
+        def resolve(root: Any) -> object:
+            return read(root)
+
+        return _field(resolve, Column(read), description, name)
+
+    def column_for[C](self, read: Callable[[P, C], object], *, description: str) -> Any:
+        """`read` is also given the request's context, a C."""
+
+        def resolve(root: Any, info: strawberry.Info[Any, None]) -> object:
+            return read(root, info.context)
+
+        return _field(resolve, ContextColumn(read), description)
+
+    @overload
+    def edge[K: Hashable, T](self, batch: Batch[K, T], key: Callable[[P], K | None], *, description: str) -> Any: ...
+    @overload
+    def edge[K: Hashable, R: Hashable, T](
+        self,
+        batch: BatchFor[K, R, T],
+        key: Callable[[P], K | None],
+        arguments: Callable[..., R],
+        *,
+        description: str,
+    ) -> Any: ...
+    def edge(
+        self,
+        batch: Batch[Any, Any] | BatchFor[Any, Any, Any],
+        key: Callable[[P], Hashable | None],
+        arguments: Callable[..., Hashable] | None = None,
+        *,
+        description: str,
+    ) -> Any:
+        """The field's GraphQL arguments are the parameters of `arguments`, a plain function."""
+
+        async def resolve(root: Any, info: strawberry.Info[Context, None], **given: Any) -> object:
+            parent_key = key(root)
+            request = arguments(**given) if arguments else None
+            if parent_key is None:
+                return None
+            # Shielded: graphql-core cancels a failed field's siblings, and the future may have other waiters.
+            return await asyncio.shield(loader(batch, info.context, request).load(parent_key))
+
+        own = list(inspect.signature(resolve).parameters.values())[:2]
+        given = inspect.signature(arguments).parameters.values() if arguments else ()
+        setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010
+        return _field(resolve, Edge(batch, key, arguments), description)
+
+
+def _field(resolve: Callable[..., object], how: Declared, description: str, name: str | None = None) -> Any:
+    return strawberry.field(resolver=resolve, metadata={DECLARED: how}, description=description, name=name)

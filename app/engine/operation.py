@@ -1,0 +1,137 @@
+"""Operations: found by their text, or parsed, checked and validated once; run by graphql-core over the resolvers."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    validate,
+)
+
+from app.engine.batch import Context
+from app.engine.limits import Limits, check_limits
+
+CACHED = 4_000_000  # characters of documents in all; a parsed document takes some 30 bytes for each
+CACHED_DOCUMENT = 50_000  # characters; longer ones are parsed every time
+
+
+class RequestError(Exception):
+    """The request is not one that can be run; `phase` says what it failed at."""
+
+    def __init__(self, phase: str, errors: list[GraphQLError]) -> None:
+        super().__init__(phase)
+        self.phase, self.errors = phase, errors
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that was parsed; `error` where it was not valid."""
+
+    node: DocumentNode
+    operations: dict[str | None, OperationDefinitionNode]
+    fragments: dict[str, FragmentDefinitionNode]
+    error: RequestError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a valid document."""
+
+    document: Document
+    definition: OperationDefinitionNode
+
+    @property
+    def name(self) -> str | None:
+        return self.definition.name.value if self.definition.name else None
+
+    @property
+    def mutates(self) -> bool:
+        return self.definition.operation is OperationType.MUTATION
+
+
+class Engine:
+    """`max_tokens` bounds a document before anything is made of it."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, max_tokens: int) -> None:
+        self.schema = schema
+        self._limits, self._max_tokens = limits, max_tokens
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._cached = 0
+
+    def operation(self, text: str, name: str | None) -> Operation:
+        """Raises RequestError where the text is not valid, or has no such operation, or several and no name."""
+        document = self._documents.get(text)
+        if document is None:
+            document = self._read(text)
+            self._keep(text, document)
+        else:
+            self._documents.move_to_end(text)
+        if document.error:
+            raise RequestError(document.error.phase, document.error.errors)  # anew: a traceback grows when raised again
+        if name is None and len(document.operations) > 1:
+            raise _refused("operation", "The document has several operations: name one in `operationName`.")
+        if name is None:
+            return Operation(document, next(iter(document.operations.values())))
+        if name not in document.operations:
+            raise _refused("operation", "The document has no operation of the name in `operationName`.")
+        return Operation(document, document.operations[name])
+
+    async def execute(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            operation.document.node,
+            variable_values=variables,
+            operation_name=operation.name,
+            context_value=context,
+        )
+        return await result if isawaitable(result) else result
+
+    def _read(self, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=self._max_tokens)
+        except GraphQLError as error:
+            return Document(DocumentNode(definitions=()), {}, {}, RequestError("parse", [error]))
+        except RecursionError:
+            return Document(
+                DocumentNode(definitions=()), {}, {}, _refused("parse", "The document is nested too deep: split it.")
+            )
+        operations = {
+            definition.name.value if definition.name else None: definition
+            for definition in node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
+        return Document(node, operations, fragments, self._fault(node, operations))
+
+    def _fault(self, node: DocumentNode, operations: dict[str | None, OperationDefinitionNode]) -> RequestError | None:
+        """Limits come first: validation takes exponential time for some documents that break them."""
+        if errors := check_limits(node, self._limits):
+            return RequestError("limits", errors)
+        if not operations:
+            return _refused("validate", "The document has no operation: there is nothing to run.")
+        if errors := validate(self.schema, node):
+            return RequestError("validate", errors)
+        return None
+
+    def _keep(self, text: str, document: Document) -> None:
+        if len(text) > CACHED_DOCUMENT:
+            return
+        self._documents[text] = document
+        self._cached += len(text)
+        while self._cached > CACHED:
+            oldest, _ = self._documents.popitem(last=False)
+            self._cached -= len(oldest)
+
+
+def _refused(phase: str, message: str) -> RequestError:
+    return RequestError(phase, [GraphQLError(message)])
