@@ -1,0 +1,18 @@
+"""RequestContext: the actor and one service per capability; it knows no framework."""
+
+from dataclasses import dataclass, field
+
+from app.domain.audit.service import AuditService
+from app.domain.feature.service import FeatureService
+from app.domain.user.service import UserService
+from app.kernel.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    actor: Actor
+    request_id: str
+    user: UserService
+    feature: FeatureService
+    audit: AuditService
+    memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it

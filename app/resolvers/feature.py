@@ -1,0 +1,107 @@
+"""Root fields about features: arguments -> service -> domain object or payload."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import strawberry
+
+from app.context import RequestContext
+from app.domain.feature import acts, model
+from app.domain.feature.inputs import ABSENT, FeatureDraft, FeaturePatch
+from app.domain.feature.ports import FeaturePage
+from app.kernel.errors import DomainError
+from app.kernel.ids import FeatureId, UserId, key_of
+from app.schema import mutation as m
+from app.schema.connection import After, Before, First, Last
+from app.schema.errors import failures
+from app.schema.feature import Feature, FeatureConnection
+from app.schema.feature_request import FilterArgument, OrderArgument, feature_page_request
+from app.schema.words import ABSENT as LEFT_OUT
+from app.schema.words import Info, given, root_field
+
+
+@strawberry.type
+class FeatureQuery:
+    @root_field(Feature | None, "The feature of this id; null where there is none, or you may not see it.")
+    async def feature(self, info: Info, id: strawberry.ID) -> model.Feature | None:
+        key = FeatureId(key_of("Feature", id, ("id",)))
+        return (await info.context.feature.get_many([key]))[0]
+
+    @root_field(FeatureConnection, "The features that you may see.")
+    async def features(
+        self,
+        info: Info,
+        first: First = LEFT_OUT,
+        after: After = LEFT_OUT,
+        last: Last = LEFT_OUT,
+        before: Before = LEFT_OUT,
+        filter: FilterArgument = LEFT_OUT,
+        order_by: OrderArgument = LEFT_OUT,
+    ) -> FeaturePage:
+        request = feature_page_request(first, after, last, before, filter, order_by)
+        return await info.context.feature.page(request)
+
+
+@strawberry.type
+class FeatureMutation:
+    @root_field(m.CreateFeaturePayload, "Creates a feature.")
+    async def create_feature(self, info: Info, input: m.CreateFeatureInput) -> m.Written:
+        owner_id = given(input.owner_id)
+        draft = FeatureDraft(
+            input.name,
+            given(input.description),
+            given(input.metadata),
+            None if owner_id is None else UserId(key_of("User", owner_id, ("input", "ownerId"))),
+        )
+        return await _written(info.context, info.context.feature.create(draft), input.client_mutation_id)
+
+    @root_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
+    async def update_feature(self, info: Info, input: m.UpdateFeatureInput) -> m.Written:
+        return await _written(info.context, _update(info.context, input), input.client_mutation_id)
+
+    @root_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
+    async def activate_feature(self, info: Info, input: m.ActivateFeatureInput) -> m.Written:
+        return await _done(info.context, acts.ACTIVATE, input)
+
+    @root_field(m.DeactivateFeaturePayload, "Makes an active feature INACTIVE.")
+    async def deactivate_feature(self, info: Info, input: m.DeactivateFeatureInput) -> m.Written:
+        return await _done(info.context, acts.DEACTIVATE, input)
+
+    @root_field(m.ArchiveFeaturePayload, "Makes a feature ARCHIVED.")
+    async def archive_feature(self, info: Info, input: m.ArchiveFeatureInput) -> m.Written:
+        return await _done(info.context, acts.ARCHIVE, input)
+
+    @root_field(m.DeleteFeaturePayload, "Makes a feature DELETED; it can be restored.")
+    async def delete_feature(self, info: Info, input: m.DeleteFeatureInput) -> m.Written:
+        return await _done(info.context, acts.DELETE, input)
+
+    @root_field(m.RestoreFeaturePayload, "Brings a deleted feature back to what it was.")
+    async def restore_feature(self, info: Info, input: m.RestoreFeatureInput) -> m.Written:
+        return await _done(info.context, acts.RESTORE, input)
+
+
+async def _update(context: RequestContext, input: m.UpdateFeatureInput) -> model.Feature:
+    def patched(field: Any) -> Any:
+        return ABSENT if field is strawberry.UNSET else field
+
+    patch = FeaturePatch(patched(input.name), patched(input.description), patched(input.metadata))
+    id = FeatureId(key_of("Feature", input.id, ("input", "id")))
+    return await context.feature.change(id, acts.update(patch), input.expected_version)
+
+
+async def _done(context: RequestContext, act: acts.Act, input: m.ActInput) -> m.Written:
+    id = FeatureId(key_of("Feature", input.id, ("input", "id")))
+    change = context.feature.change(id, act, given(input.expected_version))
+    return await _written(context, change, input.client_mutation_id)
+
+
+async def _written(
+    context: RequestContext, write: Awaitable[model.Feature], client_mutation_id: str | None
+) -> m.Written:
+    """The payload; what the request had loaded before the write is forgotten."""
+    try:
+        return m.Written(await write, [], given(client_mutation_id))
+    except DomainError as error:
+        return m.Written(None, failures(error), given(client_mutation_id))
+    finally:
+        context.memo.clear()

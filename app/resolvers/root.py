@@ -1,0 +1,35 @@
+"""The schema: every root field in one place."""
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from app.resolvers.audit import AuditQuery
+from app.resolvers.feature import FeatureMutation, FeatureQuery
+from app.resolvers.node import NodeQuery
+from app.resolvers.user import UserQuery
+from app.schema.audit import AuditEntry
+from app.schema.errors import ERROR_TYPES
+from app.schema.feature import Feature
+from app.schema.scalars import SCALARS
+from app.schema.user import User
+
+
+@strawberry.type(description="Every read. Reads have no effect, and may run in any order.")
+class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery):
+    pass
+
+
+@strawberry.type(description="Every write. Several in one request are several transactions, in their order.")
+class Mutation(FeatureMutation):
+    pass
+
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    types=[User, Feature, AuditEntry, *ERROR_TYPES],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+
+core: GraphQLSchema = schema._schema  # noqa: SLF001  # graphql-core's own: Strawberry has no public name for it

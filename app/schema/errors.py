@@ -1,0 +1,155 @@
+"""Expected failures of mutations, as data: the domain's errors described, never copied."""
+
+import enum
+
+import strawberry
+from strawberry.scalars import JSON
+
+from app.engine.declare import Describes
+from app.kernel import errors
+from app.kernel.ids import global_id
+from app.schema.feature import Feature
+from app.schema.feature_request import FeatureStatus
+
+type Failure = errors.Problem | errors.DomainError
+
+MESSAGE = "For people, in English, with the next step in it."
+PATH = 'Where in the arguments, such as ["input", "name"]; null where no argument alone is to blame.'
+CODE = "For programs: it does not change."
+
+
+@strawberry.enum(description="What kind of failure it is.")
+class ErrorCode(enum.Enum):
+    VALIDATION_ERROR = strawberry.enum_value("VALIDATION_ERROR", description="A value breaks a rule.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is no such object, or you may not see it.")
+    DUPLICATE_NAME = strawberry.enum_value("DUPLICATE_NAME", description="The owner has a feature of that name.")
+    FEATURE_LIMIT_EXCEEDED = strawberry.enum_value(
+        "FEATURE_LIMIT_EXCEEDED", description="The owner has as many active features as allowed."
+    )
+    INVALID_TRANSITION = strawberry.enum_value("INVALID_TRANSITION", description="The status does not lead there.")
+    STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
+
+
+@strawberry.enum(description="Which rule a value breaks.")
+class ValidationIssue(enum.Enum):
+    REQUIRED = strawberry.enum_value("REQUIRED", description="It must not be null.")
+    TYPE = strawberry.enum_value("TYPE", description="It is of the wrong type.")
+    MIN_LENGTH = strawberry.enum_value("MIN_LENGTH", description="It is shorter than `limit`.")
+    MAX_LENGTH = strawberry.enum_value("MAX_LENGTH", description="It is longer than `limit`.")
+    FORMAT = strawberry.enum_value("FORMAT", description="It holds what it must not hold.")
+    RANGE = strawberry.enum_value("RANGE", description="It is beyond `limit`, or beyond what can be kept.")
+
+
+@strawberry.interface(description="Why a mutation did nothing.")
+class UserError:
+    message: str = strawberry.field(description=MESSAGE)
+    code: ErrorCode = strawberry.field(description=CODE)
+    path: list[str] | None = strawberry.field(description=PATH)
+
+
+def input_path(failure: Failure) -> list[str] | None:
+    return None if failure.path is None else ["input", *failure.path]
+
+
+problem = Describes(errors.Problem)
+not_found = Describes(errors.NotFound)
+duplicate = Describes(errors.DuplicateName)
+exceeded = Describes(errors.LimitExceeded)
+transition = Describes(errors.InvalidTransition)
+conflict = Describes(errors.Conflict)
+stale = Describes(errors.StaleVersion)
+
+
+@problem.type
+class ValidationError(UserError):
+    """A value breaks a rule; every bad field has an error of its own."""
+
+    path: list[str] | None = problem.column(input_path, description=PATH)
+    issue: ValidationIssue = problem.value("Which rule.")
+    limit: int | None = problem.value("The bound that was passed, in the unit that the message names.")
+
+
+@not_found.type
+class NotFoundError(UserError):
+    """There is no such object, or you may not see it."""
+
+    path: list[str] | None = not_found.column(input_path, description=PATH)
+
+
+@duplicate.type
+class DuplicateNameError(UserError):
+    """The owner has another feature of that name that is not deleted."""
+
+    path: list[str] | None = duplicate.column(input_path, description=PATH)
+    existing_id: strawberry.ID | None = duplicate.column(
+        lambda e: None if e.existing_id is None else global_id("Feature", e.existing_id),
+        description="The id of that feature; null where it is gone by now.",
+    )
+
+
+@exceeded.type
+class LimitExceededError(UserError):
+    """The owner has as many active features as allowed."""
+
+    path: list[str] | None = exceeded.column(input_path, description=PATH)
+    limit: int = exceeded.column(lambda e: e.limit, description="How many active features an owner may have.")
+
+
+@transition.type
+class InvalidTransitionError(UserError):
+    """The status does not lead there."""
+
+    path: list[str] | None = transition.column(input_path, description=PATH)
+    from_: FeatureStatus = transition.column(
+        lambda e: e.from_status, name="from", description="The status that the feature has."
+    )
+    to: FeatureStatus = transition.column(lambda e: e.to_status, description="The status that was asked for.")
+
+
+@conflict.type
+class FieldConflict:
+    """A field that you want to be other than it is by now."""
+
+    field: str = conflict.value("The field's name: name, description, status or metadata.")
+    current: JSON | None = conflict.value("What it is by now.")
+    proposed: JSON | None = conflict.value("What you want it to be.")
+
+
+@stale.type
+class StaleVersionError(UserError):
+    """The feature changed since you read it: nothing was written."""
+
+    path: list[str] | None = stale.column(input_path, description=PATH)
+    expected_version: int = stale.column(lambda e: e.expected_version, description="The version that you saw.")
+    current_version: int = stale.column(lambda e: e.current_version, description="The version by now.")
+    current: Feature = stale.column(lambda e: e.current, description="The feature as it is by now.")
+    conflicts: list[FieldConflict] = stale.column(
+        lambda e: e.conflicts, description="The fields that you want to be other than they are by now."
+    )
+
+
+ERROR_TYPES = [
+    ValidationError,
+    NotFoundError,
+    DuplicateNameError,
+    LimitExceededError,
+    InvalidTransitionError,
+    StaleVersionError,
+]
+AS_DATA = (
+    errors.InvalidInput,
+    errors.NotFound,
+    errors.DuplicateName,
+    errors.LimitExceeded,
+    errors.InvalidTransition,
+    errors.StaleVersion,
+)
+
+
+def failures(error: errors.DomainError) -> list[Failure]:
+    """What `userErrors` lists. Raises the error where it is none of those that mutations answer as data."""
+    if isinstance(error, errors.InvalidInput):
+        return list(error.problems)
+    if isinstance(error, AS_DATA):
+        return [error]
+    raise error

@@ -1,0 +1,36 @@
+"""The schema's own words: the request's context, root fields, the interface Node, arguments that may be absent."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from app.context import RequestContext
+
+type Info = strawberry.Info[RequestContext, None]
+
+ABSENT: Any = strawberry.UNSET  # the default of what a client may leave out; None would print `= null` in the schema
+
+
+def given[T](argument: T | None) -> T | None:
+    """None for an argument that is absent or null."""
+    return None if argument is strawberry.UNSET else argument
+
+
+def given_tuple[T](argument: list[T] | None) -> tuple[T, ...] | None:
+    items = given(argument)
+    return None if items is None else tuple(items)
+
+
+def root_field(returns: object, description: str) -> Callable[[Callable[..., Awaitable[object]]], StrawberryField]:
+    """An ordinary resolver that returns domain objects; `returns` is the Strawberry type that describes them."""
+    return lambda resolver: strawberry.field(resolver, graphql_type=returns, description=description)
+
+
+ID = "Opaque global id: give it to `node`. It never changes."
+
+
+@strawberry.interface(description="An object with a global id (Relay Global Object Identification).")
+class Node:
+    id: strawberry.ID = strawberry.field(description=ID)
