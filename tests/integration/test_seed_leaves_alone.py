@@ -1,0 +1,153 @@
+"""Seeding a database that is not empty: what is there is left alone, and what is added keeps every law."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.seed.catalogue import Catalogue, read_catalogue
+from app.seed.seed import Seeded, seed
+
+pytestmark = pytest.mark.asyncio
+
+SAMPLE = Path(__file__).parents[1] / "fixtures/catalogue.json"
+TABLES = ("users", "features", "audit_entries")
+WHOLE = Seeded(users=33, features=12, entries=25)
+MISCOUNTED = """SELECT id FROM users WHERE active_features <>
+    (SELECT count(*) FROM features WHERE owner_id = users.id AND status = 'ACTIVE')"""
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def run(url: str, sql: str, *given: object) -> list[tuple[object, ...]]:
+    async with connected(url) as connection:
+        return [tuple(row) for row in await connection.fetch(sql, *given)]
+
+
+async def counts(url: str) -> Seeded:
+    (found,) = await run(url, "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})::int" for table in TABLES))
+    users, features, entries = found
+    assert isinstance(users, int) and isinstance(features, int) and isinstance(entries, int)
+    return Seeded(users, features, entries)
+
+
+async def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row with the transaction that wrote it: a rewrite of the same values shows, too."""
+    return {table: await run(url, f"SELECT xmin::text, * FROM {table} ORDER BY id") for table in TABLES}
+
+
+def named(catalogue: Catalogue, name: str) -> tuple[UUID, UUID]:
+    """(feature's id, owner's)"""
+    return next((feature.id, feature.owner_id) for feature in catalogue.features if feature.name == name)
+
+
+async def plant_owner(url: str, id: UUID, email: str = "planted@example.com", limit: int = 100) -> None:
+    await run(
+        url,
+        """INSERT INTO users (id, name, email, role, created_at, active_limit)
+            VALUES ($1, 'Planted', $2, 'USER', '2001-01-01Z', $3)""",
+        *(id, email, limit),
+    )
+
+
+async def test_a_second_seeding_changes_nothing(owner_url: str) -> None:
+    await seed(owner_url, SAMPLE, 2)
+    before = await everything(owner_url)
+    assert await seed(owner_url, SAMPLE, 2) == Seeded(0, 0, 0)
+    assert await everything(owner_url) == before
+
+
+async def test_what_was_changed_since_is_left_alone(owner_url: str) -> None:
+    """Renamed, deleted, archived with the counter; an owner with another role and email."""
+    await seed(owner_url, SAMPLE)
+    await run(owner_url, "UPDATE features SET name = 'renamed', version = version + 1 WHERE name = '<abbr>'")
+    await run(
+        owner_url,
+        """UPDATE features SET status = 'DELETED', status_before_delete = status, deleted_at = now()
+            WHERE name IN ('clip', 'HTML in canvas')""",
+    )
+    await run(owner_url, "UPDATE features SET status = 'ARCHIVED' WHERE name = 'Opacity (SVG)'")
+    await run(
+        owner_url,
+        """UPDATE users SET active_features = active_features - 1
+            WHERE id = (SELECT owner_id FROM features WHERE name = 'Opacity (SVG)')""",
+    )
+    await run(owner_url, "UPDATE users SET role = 'VIEWER', email = NULL WHERE email = 'user@example.com'")
+    before = await everything(owner_url)
+    assert await seed(owner_url, SAMPLE) == Seeded(0, 0, 0)
+    assert await everything(owner_url) == before
+
+
+async def test_a_name_that_the_owner_uses_otherwise_leaves_out_the_feature_and_its_history(owner_url: str) -> None:
+    feature_id, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
+    own = UUID(int=7)
+    await plant_owner(owner_url, owner_id)
+    await run(
+        owner_url,
+        """INSERT INTO features (id, owner_id, name, status, metadata, version, created_at, updated_at)
+            VALUES ($1, $2, '<abbr>', 'INACTIVE', '{}', 1, now(), now())""",
+        *(own, owner_id),
+    )
+    assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=11, entries=22)
+    assert await run(owner_url, "SELECT id, version FROM features WHERE name = '<abbr>'") == [(own, 1)]
+    assert await run(owner_url, "SELECT id FROM audit_entries WHERE feature_id = ANY($1)", [feature_id, own]) == []
+    assert await run(owner_url, MISCOUNTED) == []
+
+
+async def test_a_name_that_only_a_deleted_feature_has_is_free(owner_url: str) -> None:
+    _, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
+    await plant_owner(owner_url, owner_id)
+    await run(
+        owner_url,
+        """INSERT INTO features (id, owner_id, name, status, status_before_delete, metadata, version, created_at,
+            updated_at, deleted_at) VALUES ($1, $2, '<abbr>', 'DELETED', 'ACTIVE', '{}', 1, now(), now(), now())""",
+        *(UUID(int=7), owner_id),
+    )
+    assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=12, entries=25)
+
+
+async def test_an_owner_without_room_gets_as_many_active_features_as_there_is_room_for(owner_url: str) -> None:
+    """The owner's in the sample: two active, one archived."""
+    _, owner_id = named(read_catalogue(SAMPLE), "AbortController and AbortSignal")
+    await plant_owner(owner_url, owner_id, limit=1)
+    assert (await seed(owner_url, SAMPLE)).features == 11
+    assert await run(
+        owner_url, "SELECT status, count(*)::int FROM features WHERE owner_id = $1 GROUP BY 1 ORDER BY 1", owner_id
+    ) == [("ACTIVE", 1), ("ARCHIVED", 1)]
+    assert await run(owner_url, "SELECT active_features FROM users WHERE id = $1", owner_id) == [(1,)]
+    assert await seed(owner_url, SAMPLE) == Seeded(0, 0, 0)
+
+
+async def test_an_email_of_somebody_else_leaves_out_that_owner_and_the_features(owner_url: str) -> None:
+    await plant_owner(owner_url, UUID(int=7), email="user@example.com")
+    assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=9, entries=18)
+    assert await run(owner_url, "SELECT id, name FROM users WHERE email = 'user@example.com'") == [
+        (UUID(int=7), "Planted")
+    ]
+    assert await run(owner_url, MISCOUNTED) == []
+
+
+async def test_a_counter_that_is_wrong_stops_the_seed_and_leaves_nothing(owner_url: str) -> None:
+    _, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
+    await plant_owner(owner_url, owner_id)
+    await run(owner_url, "UPDATE users SET active_features = 5 WHERE id = $1", owner_id)
+    with pytest.raises(RuntimeError, match="1 owners have another number of active features"):
+        await seed(owner_url, SAMPLE)
+    assert await counts(owner_url) == Seeded(1, 0, 0)
+
+
+async def test_two_seedings_at_once_make_one(owner_url: str) -> None:
+    one, other = await asyncio.gather(seed(owner_url, SAMPLE), seed(owner_url, SAMPLE))
+    assert {one, other} == {WHOLE, Seeded(0, 0, 0)}
+    assert await run(owner_url, MISCOUNTED) == []
