@@ -1,0 +1,102 @@
+# Every command of the project; `make help` lists them. The tools live in .venv, pinned with hashes in requirements/.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/.run-installed
+DEV := $(BIN)/.dev-installed
+PAGE := app/web/static/graphiql/index.html
+CATALOGUE := web/node_modules/web-features/data.json
+NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix web --no-fund --no-audit
+PYTEST_WORKERS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile web lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUN) $(PAGE) ## start everything: PostgreSQL, Valkey, migrations, the catalogue at first, the server
+	@$(BIN)/feature-api run
+
+test: $(DEV) $(PAGE) ## the whole suite, against real PostgreSQL and Valkey
+	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
+
+check: lint types imports ## format, lint, types, imports between layers, schema.graphql
+	$(BIN)/feature-api schema export --check
+
+format: $(DEV) ## write the code as the formatter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+lint: $(DEV) ## the formatter's and the linter's complaints
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV) ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(DEV) ## who may import whom
+	$(BIN)/lint-imports
+
+schema: $(RUN) ## write schema.graphql from the code
+	$(BIN)/feature-api schema export
+
+migrate: $(RUN) ## bring the database to the newest migration
+	@$(BIN)/feature-api migrate
+
+rollback: $(RUN) ## take the newest migration back
+	@$(BIN)/feature-api migrate -- -1
+
+revision: $(RUN) ## make an empty migration: make revision MESSAGE="add a column"
+	@$(BIN)/feature-api revision "$(MESSAGE)"
+
+seed: $(RUN) $(CATALOGUE) ## load the catalogue: make seed SCALE=10
+	@$(BIN)/feature-api seed --scale $(or $(SCALE),1)
+
+token: $(RUN) ## a token for development: make token ROLE=admin
+	@$(BIN)/feature-api token --role $(or $(ROLE),viewer)
+
+profile: $(DEV) $(CATALOGUE) ## statements and CPU per request of the typical operations
+	$(BIN)/python -m bench.profile
+
+web: $(RUN) ## build the page for browsers again
+	rm -rf app/web/static
+	$(MAKE) $(PAGE)
+
+lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml allows
+	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
+		--extra embedded pyproject.toml --quiet -o requirements/run.txt
+	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
+		--extra embedded --extra dev pyproject.toml --quiet -o requirements/dev.txt
+	rm -rf .venv-lock
+
+clean: ## remove what was built and installed, but not the data
+	rm -rf .venv web/node_modules app/web/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
+		echo "Feature API needs Python 3.12 or later, and $(PYTHON) is older or missing: install one, or name it: make PYTHON=python3.13 …"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv is missing: on Debian, apt install python3-venv."; exit 1; }
+
+$(RUN): requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the server needs (requirements/run.txt) …"
+	@$(BIN)/pip install --require-hashes -r requirements/run.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUN)
+	@echo "Installing what the tests need (requirements/dev.txt) …"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(CATALOGUE): web/package-lock.json web/package.json | $(RUN)
+	@echo "Fetching the page's packages and the catalogue (web/package-lock.json) …"
+	@$(NPM) ci
+	@touch $@
+
+$(PAGE): $(CATALOGUE) $(shell find web/graphiql web/vite.config.js -type f 2>/dev/null)
+	@echo "Building GraphiQL …"
+	@$(NPM) run build
+	@touch $@

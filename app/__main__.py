@@ -1,0 +1,5 @@
+"""`python -m app` is `feature-api`."""
+
+from app.cli import main
+
+main()

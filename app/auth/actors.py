@@ -1,0 +1,47 @@
+"""From a bearer token to the actor: the token's user, with the role that the database gave within the last seconds."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+from app.auth.tokens import Verifier
+from app.kernel.actor import GUEST, Actor
+from app.kernel.clock import Clock
+from app.kernel.errors import Unauthenticated
+from app.kernel.ids import UserId
+
+REMEMBERED = 10_000  # actors
+
+type FetchActor = Callable[[UserId], Awaitable[Actor | None]]
+
+
+class Actors:
+    """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23)."""
+
+    def __init__(self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float) -> None:
+        self._verifier, self._fetch, self._now, self._ttl = verifier, fetch, now, ttl
+        self._known: OrderedDict[UserId, tuple[Actor, float]] = OrderedDict()  # (actor, until in Unix seconds)
+
+    async def of(self, authorization: str | None) -> Actor:
+        """A guest where nothing was sent. Raises Unauthenticated for anything but a valid bearer token of a user who
+        exists, and Unavailable where that cannot be found out."""
+        if authorization is None:
+            return GUEST
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("Send a token as `Authorization: Bearer …`.")
+        now = self._now()
+        user_id = self._verifier.verify(token.strip(), now)
+        found = self._known.get(user_id)
+        if found is None or found[1] <= now.timestamp():
+            found = self._known[user_id] = (await self._read(user_id), now.timestamp() + self._ttl)
+            self._known.move_to_end(user_id)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return found[0]
+
+    async def _read(self, user_id: UserId) -> Actor:
+        actor = await self._fetch(user_id)
+        if actor is None:
+            self._known.pop(user_id, None)
+            raise Unauthenticated("The token's user does not exist: get a new one.")
+        return actor

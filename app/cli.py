@@ -1,0 +1,140 @@
+"""The console command `feature-api`; every failure that is to be expected is one line that says what to do."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from app.config import Settings, SettingsError, read_settings
+from app.db.migrations import make_revision, migrate
+from app.embedded.errors import EmbeddedError
+from app.kernel.errors import Unavailable
+from app.local import local_servers
+from app.minting import MintingRefusedError, mint
+from app.published import StaleSchemaError, check_schema, export_schema
+from app.seed.seed import seed
+from app.seed.source import CatalogueError
+from app.serving import run_locally, serve_forever
+
+CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"
+
+cli = typer.Typer(
+    name="feature-api",
+    help="A registry of features with an audit trail, over GraphQL. Settings come from the environment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+schema_cli = typer.Typer(help="The published GraphQL schema.", no_args_is_help=True)
+cli.add_typer(schema_cli, name="schema")
+people = Console(stderr=True)
+
+
+def main() -> None:
+    with _explained():
+        cli()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (SettingsError, EmbeddedError, CatalogueError, MintingRefusedError, StaleSchemaError) as error:
+        people.print(f"feature-api: {error}", markup=False, highlight=False, soft_wrap=True)
+    except Unavailable as error:
+        people.print(f"feature-api: {error.message} Check DATABASE_URL and that PostgreSQL runs.", markup=False)
+    else:
+        return
+    sys.exit(1)
+
+
+def _development() -> Settings:
+    """The commands for one's own machine are in development unless ENVIRONMENT says otherwise."""
+    return read_settings(**({} if "ENVIRONMENT" in os.environ else {"environment": "development"}))
+
+
+def _owner_url(settings: Settings) -> str:
+    url = settings.owner_url
+    assert url is not None  # local_servers sees to it
+    return url
+
+
+@cli.command()
+def run() -> None:
+    """Everything on this machine: starts what has no URL, migrates, seeds at first, and serves until Ctrl-C."""
+    run_locally(_development(), CATALOGUE)
+
+
+@cli.command()
+def serve() -> None:
+    """Serves with the servers of DATABASE_URL and REDIS_URL; it neither migrates nor seeds."""
+    serve_forever(read_settings())
+
+
+@cli.command("migrate")
+def migrate_command(
+    revision: Annotated[str, typer.Argument(help="`head`, `base`, a revision, or -1 for one back.")] = "head",
+) -> None:
+    """Brings the database to a revision of its schema, as its owner."""
+    with local_servers(_development(), join=True) as settings:
+        migrate(_owner_url(settings), revision)
+    people.print(f"The database is at {revision}.")
+
+
+@cli.command("revision")
+def revision_command(message: Annotated[str, typer.Argument(help="What it changes, in a few words.")]) -> None:
+    """Makes an empty migration under alembic/versions."""
+    make_revision(message)
+
+
+@cli.command("seed")
+def seed_command(
+    scale: Annotated[int, typer.Option(min=1, help="How many times the catalogue, for trials.")] = 1,
+    catalogue: Annotated[Path, typer.Option(help="data.json of the npm package web-features.")] = CATALOGUE,
+) -> None:
+    """Loads the catalogue of the web platform's features; what exists is left alone."""
+    with local_servers(_development(), join=True) as settings:
+        migrate(_owner_url(settings))
+        with Progress(console=people) as progress:
+            task = progress.add_task("Loading the catalogue", total=scale)
+            seeded = asyncio.run(
+                seed(_owner_url(settings), catalogue, scale, lambda done, _: progress.update(task, completed=done))
+            )
+    people.print(f"Added {seeded.users} users, {seeded.features} features, {seeded.entries} audit entries.")
+
+
+@cli.command()
+def token(
+    role: Annotated[str | None, typer.Option(help="admin, manager, user or viewer.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user's email; absent: the oldest of that role.")] = None,
+    expires: Annotated[int, typer.Option(min=1, max=365 * 24 * 60, help="Minutes until it ends.")] = 8 * 60,
+) -> None:
+    """Prints a bearer token for a user who exists; for development only."""
+    with local_servers(_development(), join=True) as settings:
+        sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
+
+
+@schema_cli.command("export")
+def schema_export(
+    file: Annotated[Path, typer.Option(help="Where to.")] = Path("schema.graphql"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file is stale.")] = False,
+) -> None:
+    """Writes the schema as the code has it."""
+    if check:
+        check_schema(file)
+    else:
+        export_schema(file)
+
+
+@schema_cli.command("check")
+def schema_check(file: Annotated[Path, typer.Option(help="The published schema.")] = Path("schema.graphql")) -> None:
+    """Fails where the file is not the schema that the code has."""
+    check_schema(file)

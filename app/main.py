@@ -1,0 +1,60 @@
+"""The ASGI application: routes, what surrounds them, and what starts and stops with the process."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from app.jobs.partitions import keep_partitions
+from app.telemetry import exposition
+from app.web.graphiql import static_routes
+from app.web.graphql import EndpointSettings, GraphQLEndpoint
+from app.web.health import Health
+from app.web.observe import Observe
+from app.wiring import Wiring
+
+ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup"})
+
+
+def create_app(wiring: Wiring) -> ASGIApp:
+    """The wiring is closed when the application is."""
+    settings = wiring.settings
+    health = Health(
+        {"database": wiring.database_answers, "migrations": wiring.migrations_are_current},
+        {"redis": wiring.redis_answers},
+    )
+    endpoint = GraphQLEndpoint(
+        wiring.engine,
+        wiring.actors.of,
+        wiring.context,
+        wiring.charge,
+        EndpointSettings(settings.max_body_bytes, graphiql=settings.environment == "development"),
+    )
+
+    async def metrics(request: Request) -> Response:
+        wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
+        return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        partitions = asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions))
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is never looked at again
+        gc.set_threshold(50_000, 50, 100)
+        health.started = True
+        try:
+            yield
+        finally:
+            partitions.cancel()
+            with suppress(asyncio.CancelledError):
+                await partitions
+            await wiring.close()
+
+    routes = [Route("/graphql", endpoint), Route("/metrics", metrics), *health.routes(), *static_routes()]
+    return Observe(Starlette(routes=routes, lifespan=lifespan), wiring.http_metrics, ROUTES)

@@ -1,0 +1,125 @@
+"""The server process: one that serves what it is given, and one that brings everything along (`make run`)."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+from rich.console import Console
+
+from app.config import Settings, SettingsError
+from app.db.database import Database
+from app.db.migrations import is_current, migrate
+from app.db.user import SqlUsers
+from app.local import local_servers
+from app.main import create_app
+from app.minting import ROLES, mint
+from app.seed.seed import seed
+from app.telemetry import configure_logging
+from app.wiring import Wiring, pool_settings
+
+DRAIN = 20  # seconds for requests that are under way when the process is told to stop
+people = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def serve_forever(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Until SIGINT or SIGTERM; requests under way are answered first. Raises SettingsError."""
+    configure_logging(settings.log_level, settings.log_format)
+    check_port(settings)
+    config = uvicorn.Config(
+        create_app(Wiring(settings)),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN,
+    )
+    _Server(config, ready).run()
+
+
+def run_locally(settings: Settings, catalogue: Path) -> None:
+    """Starts what has no URL, migrates, seeds an empty database, serves, and stops what it started.
+
+    Raises SettingsError, EmbeddedError, CatalogueError or Unavailable.
+    """
+    check_port(settings)
+    signal.signal(signal.SIGTERM, _stop)  # uvicorn hands it on once it has drained: what we started must stop too
+    with local_servers(settings, join=False) as whole:
+        asyncio.run(_prepare(whole, catalogue))
+        tokens = asyncio.run(_tokens(whole))
+        serve_forever(whole, lambda: _welcome(whole, tokens))
+
+
+def check_port(settings: Settings) -> None:
+    """Raises SettingsError where somebody else listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"PORT: {settings.host}:{settings.port} cannot be used ({error.strerror}). Stop what uses it, "
+                f"or choose another: PORT={settings.port + 1} make run"
+            ) from None
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+async def _prepare(settings: Settings, catalogue: Path) -> None:
+    owner_url = settings.owner_url
+    assert owner_url is not None
+    if not await is_current(owner_url):
+        people.print("Migrating the database …")
+        await asyncio.to_thread(migrate, owner_url)
+    database = Database(pool_settings(settings))
+    try:
+        if await SqlUsers(database).fetch_first(None, None) is None:
+            people.print("Loading the catalogue of the web platform's features, once …")
+            seeded = await seed(owner_url, catalogue)
+            people.print(f"Loaded {seeded.features} features with {seeded.entries} audit entries.")
+    finally:
+        await database.close()
+
+
+async def _tokens(settings: Settings) -> dict[str, str]:
+    return {role.lower(): await mint(settings, role, None, timedelta(hours=8)) for role in ROLES}
+
+
+def _welcome(settings: Settings, tokens: dict[str, str]) -> None:
+    url = f"http://{settings.host}:{settings.port}"
+    people.print(f"\n[bold]Feature API[/bold] runs. GraphiQL: [link]{url}/graphql#token={tokens['admin']}[/link]\n")
+    people.print("Tokens for 8 hours (more: feature-api token --role ROLE):")
+    for role, token in tokens.items():
+        people.print(f"  {role:8} {token}")
+    people.print(
+        f"\nTry it:\n  curl -s {url}/graphql -H 'Content-Type: application/json' "
+        f"-H 'Authorization: Bearer {tokens['viewer']}' "
+        '-d \'{"query": "{ features(first: 3) { totalCount nodes { name owner { name } } } }"}\'\n\n'
+        "Stop with Ctrl-C.\n",
+        markup=False,
+    )
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(0)

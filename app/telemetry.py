@@ -1,0 +1,86 @@
+"""Logs and metrics: how they are written, and which there are (R61, R63)."""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+def configure_logging(level: str, form: str) -> None:
+    """`form`: json, text, or auto (text on a terminal). Everything that is logged goes to standard error."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    # Never the values of local variables: secrets are among them.
+    tracebacks = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
+    json: list[Any] = [tracebacks, structlog.processors.JSONRenderer(serializer=_dumps)]
+    last: list[Any] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)] if text else json
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)  # what libraries log, in the same form
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("uvicorn.access").disabled = True  # ours says more
+
+
+class HttpMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("method", "route", "status")
+        self._seconds = Histogram(
+            "http_request_duration_seconds", "Time to answer.", labels, buckets=SECONDS, registry=registry
+        )
+        self._total = Counter("http_requests", "Requests answered.", labels, registry=registry)
+
+    def record(self, method: str, route: str, status: int, seconds: float) -> None:
+        labels = (method if method in METHODS else "other", route, str(status))
+        self._seconds.labels(*labels).observe(seconds)
+        self._total.labels(*labels).inc()
+
+
+class DatabaseMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "database_query_duration_seconds",
+            "Time of a statement.",
+            ("statement",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._connections = Gauge("database_connections", "Connections of the pool.", ("state",), registry=registry)
+
+    def record(self, statement: str, seconds: float) -> None:
+        self._seconds.labels(statement).observe(seconds)
+
+    def connections(self, lent: int, open: int) -> None:
+        self._connections.labels("lent").set(lent)
+        self._connections.labels("open").set(open)
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    return generate_latest(registry)
+
+
+def _dumps(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

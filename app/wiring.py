@@ -1,0 +1,132 @@
+"""The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import KeySet
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.auth.actors import Actors
+from app.auth.keys import KeysError, development_keys, read_keys
+from app.auth.tokens import Tokens, Verifier
+from app.config import Settings, SettingsError
+from app.context import RequestContext
+from app.db.audit import SqlEntries
+from app.db.database import Database
+from app.db.feature import SqlFeatures
+from app.db.migrations import fetch_applied, newest
+from app.db.pool import PoolSettings
+from app.db.user import SqlUsers
+from app.domain.audit.service import AuditService
+from app.domain.feature.service import FeatureService
+from app.domain.user.service import UserService
+from app.engine.limits import Limits
+from app.engine.operation import Engine, Operation
+from app.kernel.actor import Actor
+from app.kernel.clock import new_id, utc_now
+from app.resolvers.root import core
+from app.telemetry import DatabaseMetrics, HttpMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What services reach data through."""
+
+    users: SqlUsers
+    features: SqlFeatures
+    entries: SqlEntries
+
+
+class Wiring:
+    """Everything one process needs; made once, closed once. Raises SettingsError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        self.http_metrics = HttpMetrics(self.registry)
+        self.database_metrics = DatabaseMetrics(self.registry)
+        self.database = Database(pool_settings(settings), self.database_metrics.record)
+        self.redis = _redis(settings)
+        self.stores = Stores(SqlUsers(self.database), SqlFeatures(self.database), SqlEntries(self.database))
+        self.tokens = tokens_of(settings)
+        verifier = Verifier(self.tokens)
+        self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
+        self.engine = Engine(core, Limits(depth=settings.max_depth), settings.max_tokens)
+
+    def context(self, actor: Actor, request_id: str, client: str) -> RequestContext:
+        """Of one request; `client` is the caller's address."""
+        stores, limit = self.stores, self.settings.active_feature_limit
+        return RequestContext(
+            actor,
+            request_id,
+            UserService(actor, stores.users),
+            FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
+            AuditService(actor, stores.entries),
+        )
+
+    def charge(self, context: RequestContext, operation: Operation, variables: Mapping[str, Any]) -> None:
+        """Raises QueryTooComplex or RateLimited."""
+
+    async def database_answers(self) -> bool:
+        await fetch_applied(self.database)
+        return True
+
+    async def migrations_are_current(self) -> bool:
+        return await fetch_applied(self.database) == newest()
+
+    async def redis_answers(self) -> bool:
+        try:
+            return bool(await self.redis.ping())
+        except RedisError:
+            return False
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+        await self.database.close()
+
+
+def tokens_of(settings: Settings) -> Tokens:
+    """Raises SettingsError."""
+    try:
+        return Tokens(_keys(settings), settings.jwt_issuer, settings.jwt_audience)
+    except KeysError as error:
+        raise SettingsError(f"JWT_KEYS: {error}") from None
+
+
+def development_key_file(settings: Settings) -> Path:
+    return settings.data_dir / "jwt-keys.json"
+
+
+def _keys(settings: Settings) -> KeySet:
+    if settings.jwt_keys is not None:
+        return read_keys(settings.jwt_keys.get_secret_value())
+    if settings.jwt_keys_file is not None:
+        try:
+            return read_keys(settings.jwt_keys_file.read_text())
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError("JWT_KEYS_FILE: the file cannot be read; check its path and its permissions") from None
+    return development_keys(development_key_file(settings))
+
+
+def pool_settings(settings: Settings) -> PoolSettings:
+    if settings.database_url is None:
+        raise SettingsError("DATABASE_URL: set it, or start with `make run`, which brings a database along")
+    return PoolSettings(
+        url=settings.database_url.get_secret_value(),
+        role=settings.database_role,
+        size=settings.database_pool_size,
+        connect_timeout=settings.database_connect_timeout,
+        acquire_timeout=settings.database_acquire_timeout,
+        statement_timeout=settings.database_statement_timeout,
+        prepare=settings.database_prepare,
+    )
+
+
+def _redis(settings: Settings) -> Redis:
+    if settings.redis_url is None:
+        raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
+    return Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=1, socket_connect_timeout=1)

@@ -1,0 +1,8 @@
+"""What every test may use: real servers, a database of its own, the application here or as a process."""
+
+pytest_plugins = [
+    "tests.fixtures.servers",
+    "tests.fixtures.database",
+    "tests.fixtures.world",
+    "tests.fixtures.server",
+]
