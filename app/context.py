@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
+from app.domain.rate_limit.service import RateLimitService
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 
@@ -12,6 +13,8 @@ from app.kernel.actor import Actor
 class RequestContext:
     actor: Actor
     request_id: str
+    rate_limit: RateLimitService
+    cost: int  # of the operation, in points
     user: UserService
     feature: FeatureService
     audit: AuditService

@@ -33,8 +33,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine,
         wiring.actors.of,
         wiring.context,
-        wiring.charge,
-        EndpointSettings(settings.max_body_bytes, graphiql=settings.environment == "development"),
+        EndpointSettings(settings.max_body_bytes, settings.max_cost, settings.environment == "development"),
     )
 
     async def metrics(request: Request) -> Response:

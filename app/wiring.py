@@ -1,15 +1,14 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.rate_limit import LocalBuckets
 from app.auth.actors import Actors
 from app.auth.keys import KeysError, development_keys, read_keys
 from app.auth.tokens import Tokens, Verifier
@@ -23,9 +22,11 @@ from app.db.pool import PoolSettings
 from app.db.user import SqlUsers
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
+from app.domain.rate_limit.model import PointLimits
+from app.domain.rate_limit.service import RateLimitService
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
-from app.engine.operation import Engine, Operation
+from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.resolvers.root import core
@@ -55,21 +56,22 @@ class Wiring:
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
+        self._buckets = LocalBuckets()
+        self._points = PointLimits(settings.guest_points, settings.user_points)
         self.engine = Engine(core, Limits(depth=settings.max_depth), settings.max_tokens)
 
-    def context(self, actor: Actor, request_id: str, client: str) -> RequestContext:
-        """Of one request; `client` is the caller's address."""
+    def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
+        """Of one operation that costs so many points; `client` is the caller's address."""
         stores, limit = self.stores, self.settings.active_feature_limit
         return RequestContext(
             actor,
             request_id,
+            RateLimitService(actor, self._buckets, utc_now, self._points, client),
+            cost,
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
         )
-
-    def charge(self, context: RequestContext, operation: Operation, variables: Mapping[str, Any]) -> None:
-        """Raises QueryTooComplex or RateLimited."""
 
     async def database_answers(self) -> bool:
         await fetch_applied(self.database)

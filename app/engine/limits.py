@@ -44,8 +44,9 @@ class Limits:
 class Bound:
     limit: int
     measure: Callable[["Counts"], int]
+    verb: str
     unit: str
-    next_step: str
+    next_step: str  # these three make the message
 
 
 @dataclass(slots=True)
@@ -157,20 +158,17 @@ def _add(total: Counts, selection: SelectionNode, below: Counts) -> None:
 
 
 def _bounds(limits: Limits) -> list[Bound]:
-    spread = "fragments counted wherever they are spread"
-    introspection_depth = max(limits.depth, INTROSPECTION_DEPTH)
+    spread = ", fragments counted wherever they are spread"
+    introspection = max(limits.depth, INTROSPECTION_DEPTH)
     return [
-        Bound(limits.depth, lambda counts: counts.depth, "levels deep", "split it"),
+        Bound(limits.depth, lambda counts: counts.depth, "be", "levels deep", "split it"),
         Bound(
-            introspection_depth,
-            lambda counts: counts.introspection,
-            "levels deep in introspection",
-            "ask for fewer `ofType`",
+            introspection, lambda counts: counts.introspection, "introspect", "levels deep", "ask for fewer `ofType`"
         ),
-        Bound(limits.aliases, lambda counts: counts.aliases, f"aliases in size, {spread}", "split it"),
-        Bound(limits.root_fields, lambda counts: counts.root_fields, "fields wide at its root", "split it"),
-        Bound(limits.directives, lambda counts: counts.directives, f"directives in size, {spread}", "split it"),
-        Bound(limits.fields, lambda counts: counts.fields, f"fields in size, {spread}", "split it"),
+        Bound(limits.aliases, lambda counts: counts.aliases, "have", f"aliases{spread}", "split it"),
+        Bound(limits.root_fields, lambda counts: counts.root_fields, "have", "fields at its root", "split it"),
+        Bound(limits.directives, lambda counts: counts.directives, "have", f"directives{spread}", "split it"),
+        Bound(limits.fields, lambda counts: counts.fields, "have", f"fields{spread}", "split it"),
     ]
 
 
@@ -181,7 +179,7 @@ def _check(bound: Bound, counted: Sequence[tuple[Definition, Counts]]) -> GraphQ
         return None
     number = f"more than {MAX_COUNT}" if found == MAX_COUNT else found
     return GraphQLError(
-        f"An operation may be at most {bound.limit} {bound.unit}; this one has {number}: {bound.next_step}.",
+        f"An operation may {bound.verb} at most {bound.limit} {bound.unit}; this one has {number}: {bound.next_step}.",
         [worst],
         extensions={"code": "QUERY_TOO_COMPLEX", "limit": bound.limit, "found": found},
     )

@@ -11,15 +11,16 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
     parse,
     validate,
 )
+from graphql import OperationDefinitionNode as OperationNode
 
 from app.engine.batch import Context
 from app.engine.limits import Limits, check_limits
+from app.engine.price import Price
 
 CACHED = 4_000_000  # characters of documents in all; a parsed document takes some 30 bytes for each
 CACHED_DOCUMENT = 50_000  # characters; longer ones are parsed every time
@@ -38,8 +39,8 @@ class Document:
     """A text that was parsed; `error` where it was not valid."""
 
     node: DocumentNode
-    operations: dict[str | None, OperationDefinitionNode]
-    fragments: dict[str, FragmentDefinitionNode]
+    operations: dict[str | None, OperationNode]
+    prices: dict[str | None, Price]
     error: RequestError | None
 
 
@@ -47,8 +48,9 @@ class Document:
 class Operation:
     """One operation of a valid document."""
 
-    document: Document
-    definition: OperationDefinitionNode
+    node: DocumentNode
+    definition: OperationNode
+    price: Price
 
     @property
     def name(self) -> str | None:
@@ -81,15 +83,15 @@ class Engine:
         if name is None and len(document.operations) > 1:
             raise _refused("operation", "The document has several operations: name one in `operationName`.")
         if name is None:
-            return Operation(document, next(iter(document.operations.values())))
+            name = next(iter(document.operations))
         if name not in document.operations:
             raise _refused("operation", "The document has no operation of the name in `operationName`.")
-        return Operation(document, document.operations[name])
+        return Operation(document.node, document.operations[name], document.prices[name])
 
     async def execute(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         result = execute(
             self.schema,
-            operation.document.node,
+            operation.node,
             variable_values=variables,
             operation_name=operation.name,
             context_value=context,
@@ -100,20 +102,17 @@ class Engine:
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
-            return Document(DocumentNode(definitions=()), {}, {}, RequestError("parse", [error]))
+            return _unreadable(RequestError("parse", [error]))
         except RecursionError:
-            return Document(
-                DocumentNode(definitions=()), {}, {}, _refused("parse", "The document is nested too deep: split it.")
-            )
-        operations = {
-            definition.name.value if definition.name else None: definition
-            for definition in node.definitions
-            if isinstance(definition, OperationDefinitionNode)
-        }
+            return _unreadable(_refused("parse", "The document is nested too deep: split it."))
+        operations = {d.name.value if d.name else None: d for d in node.definitions if isinstance(d, OperationNode)}
+        if fault := self._fault(node, operations):
+            return Document(node, operations, {}, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        return Document(node, operations, fragments, self._fault(node, operations))
+        prices = {name: Price(self.schema, operation, fragments) for name, operation in operations.items()}
+        return Document(node, operations, prices, None)
 
-    def _fault(self, node: DocumentNode, operations: dict[str | None, OperationDefinitionNode]) -> RequestError | None:
+    def _fault(self, node: DocumentNode, operations: dict[str | None, OperationNode]) -> RequestError | None:
         """Limits come first: validation takes exponential time for some documents that break them."""
         if errors := check_limits(node, self._limits):
             return RequestError("limits", errors)
@@ -135,3 +134,7 @@ class Engine:
 
 def _refused(phase: str, message: str) -> RequestError:
     return RequestError(phase, [GraphQLError(message)])
+
+
+def _unreadable(error: RequestError) -> Document:
+    return Document(DocumentNode(definitions=()), {}, {}, error)

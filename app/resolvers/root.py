@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from app.resolvers.audit import AuditQuery
 from app.resolvers.feature import FeatureMutation, FeatureQuery
 from app.resolvers.node import NodeQuery
+from app.resolvers.rate_limit import RateLimitQuery
 from app.resolvers.user import UserQuery
 from app.schema.audit import AuditEntry
 from app.schema.errors import ERROR_TYPES
@@ -16,7 +17,7 @@ from app.schema.user import User
 
 
 @strawberry.type(description="Every read. Reads have no effect, and may run in any order.")
-class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery):
+class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery, RateLimitQuery):
     pass
 
 

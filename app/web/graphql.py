@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.context import RequestContext
-from app.engine.operation import Engine, Operation, RequestError
+from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
-from app.kernel.errors import DomainError, RateLimited, Unauthenticated, Unavailable
+from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthenticated, Unavailable
 from app.web import errors
 from app.web.accept import preferred
+from app.web.dry_run import dry_run
 from app.web.graphiql import graphiql_page
 from app.web.observe import about
 from app.web.request import Refused, read_request
@@ -30,23 +31,23 @@ STATUS_OF_PHASE: Mapping[str, int] = {"parse": 400, "operation": 400, "validate"
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     max_body_bytes: int
+    max_cost: int  # points
     graphiql: bool
 
 
 class GraphQLEndpoint:
-    """`actor_of` takes the Authorization header; `context_of` makes what resolvers see; `charge` prices an operation,
-    takes its points and raises where they are too many."""
+    """`actor_of` takes the Authorization header; `context_of` makes what resolvers see, from the actor, the request's
+    id, the caller's address and the operation's cost in points."""
 
     def __init__(
         self,
         engine: Engine,
         actor_of: Callable[[str | None], Awaitable[Actor]],
-        context_of: Callable[[Actor, str, str], RequestContext],
-        charge: Callable[[RequestContext, Operation, Mapping[str, Any]], None],
+        context_of: Callable[[Actor, str, str, int], RequestContext],
         settings: EndpointSettings,
     ) -> None:
         self._engine, self._actor_of, self._context_of = engine, actor_of, context_of
-        self._charge, self._settings = charge, settings
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -85,8 +86,14 @@ class GraphQLEndpoint:
         if request.method == "GET" and operation.mutates:
             raise Refused(405, "METHOD_NOT_ALLOWED", "A mutation needs POST.", {"allow": "POST"})
         client = request.client.host if request.client else ""
-        context = self._context_of(actor, facts.request_id, client)
-        self._charge(context, operation, asked.variables)
+        cost = operation.price.of(asked.variables)
+        context = self._context_of(actor, facts.request_id, client, cost)
+        if (dry := dry_run(operation, asked.variables)) is not None:
+            operation = dry
+        elif cost > self._settings.max_cost:
+            raise _too_complex(cost, self._settings.max_cost)
+        else:
+            context.rate_limit.charge(cost)
         result = await self._engine.execute(operation, asked.variables, context)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -95,6 +102,11 @@ class GraphQLEndpoint:
                 del body["data"]  # variables were refused before anything was run
                 return _response(media, 422 if media == MODERN else 200, body)
         return _response(media, 200, body)
+
+
+def _too_complex(cost: int, limit: int) -> QueryTooComplex:
+    message = f"This operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it."
+    return QueryTooComplex(message, cost, limit)
 
 
 def _refusal(error: DomainError) -> tuple[int, dict[str, Any], dict[str, str]]:

@@ -12,8 +12,6 @@ from app.kernel.json import Json
 from app.seed.catalogue import CatalogueMissing, read_catalogue
 from app.seed.seed import CHUNK, Seeded, seed
 
-pytestmark = pytest.mark.asyncio
-
 SAMPLE = Path(__file__).parents[1] / "fixtures/catalogue.json"
 REAL = Path(__file__).parents[2] / "web/node_modules/web-features/data.json"
 TABLES = ("users", "features", "audit_entries")

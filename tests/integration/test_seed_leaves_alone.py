@@ -1,6 +1,7 @@
 """Seeding a database that is not empty: what is there is left alone, and what is added keeps every law."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,8 @@ import pytest
 from app.seed.catalogue import Catalogue, read_catalogue
 from app.seed.seed import Seeded, seed
 
-pytestmark = pytest.mark.asyncio
-
 SAMPLE = Path(__file__).parents[1] / "fixtures/catalogue.json"
+PLANTED = UUID(int=7)
 TABLES = ("users", "features", "audit_entries")
 WHOLE = Seeded(users=33, features=12, entries=25)
 MISCOUNTED = """SELECT id FROM users WHERE active_features <>
@@ -61,6 +61,23 @@ async def plant_owner(url: str, id: UUID, email: str = "planted@example.com", li
     )
 
 
+async def plant_feature(url: str, owner_id: UUID, name: str) -> None:
+    await run(
+        url,
+        """INSERT INTO features (id, owner_id, name, status, metadata, version, created_at, updated_at)
+            VALUES ($1, $2, $3, 'INACTIVE', '{}', 1, now(), now())""",
+        *(PLANTED, owner_id, name),
+    )
+
+
+async def until_one_waits(url: str) -> None:
+    """For a lock."""
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while not await run(url, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_a_second_seeding_changes_nothing(owner_url: str) -> None:
     await seed(owner_url, SAMPLE, 2)
     before = await everything(owner_url)
@@ -91,29 +108,20 @@ async def test_what_was_changed_since_is_left_alone(owner_url: str) -> None:
 
 async def test_a_name_that_the_owner_uses_otherwise_leaves_out_the_feature_and_its_history(owner_url: str) -> None:
     feature_id, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
-    own = UUID(int=7)
     await plant_owner(owner_url, owner_id)
-    await run(
-        owner_url,
-        """INSERT INTO features (id, owner_id, name, status, metadata, version, created_at, updated_at)
-            VALUES ($1, $2, '<abbr>', 'INACTIVE', '{}', 1, now(), now())""",
-        *(own, owner_id),
-    )
+    await plant_feature(owner_url, owner_id, "<abbr>")
     assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=11, entries=22)
-    assert await run(owner_url, "SELECT id, version FROM features WHERE name = '<abbr>'") == [(own, 1)]
-    assert await run(owner_url, "SELECT id FROM audit_entries WHERE feature_id = ANY($1)", [feature_id, own]) == []
+    assert await run(owner_url, "SELECT id, version FROM features WHERE name = '<abbr>'") == [(PLANTED, 1)]
+    assert await run(owner_url, "SELECT id FROM audit_entries WHERE feature_id = ANY($1)", [feature_id, PLANTED]) == []
     assert await run(owner_url, MISCOUNTED) == []
 
 
 async def test_a_name_that_only_a_deleted_feature_has_is_free(owner_url: str) -> None:
     _, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
     await plant_owner(owner_url, owner_id)
-    await run(
-        owner_url,
-        """INSERT INTO features (id, owner_id, name, status, status_before_delete, metadata, version, created_at,
-            updated_at, deleted_at) VALUES ($1, $2, '<abbr>', 'DELETED', 'ACTIVE', '{}', 1, now(), now(), now())""",
-        *(UUID(int=7), owner_id),
-    )
+    await plant_feature(owner_url, owner_id, "<abbr>")
+    deleted = "status = 'DELETED', status_before_delete = 'INACTIVE', deleted_at = now()"
+    await run(owner_url, f"UPDATE features SET {deleted}")
     assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=12, entries=25)
 
 
@@ -130,11 +138,9 @@ async def test_an_owner_without_room_gets_as_many_active_features_as_there_is_ro
 
 
 async def test_an_email_of_somebody_else_leaves_out_that_owner_and_the_features(owner_url: str) -> None:
-    await plant_owner(owner_url, UUID(int=7), email="user@example.com")
+    await plant_owner(owner_url, PLANTED, email="user@example.com")
     assert await seed(owner_url, SAMPLE) == Seeded(users=32, features=9, entries=18)
-    assert await run(owner_url, "SELECT id, name FROM users WHERE email = 'user@example.com'") == [
-        (UUID(int=7), "Planted")
-    ]
+    assert await run(owner_url, "SELECT id, name FROM users WHERE email = 'user@example.com'") == [(PLANTED, "Planted")]
     assert await run(owner_url, MISCOUNTED) == []
 
 
@@ -151,3 +157,56 @@ async def test_two_seedings_at_once_make_one(owner_url: str) -> None:
     one, other = await asyncio.gather(seed(owner_url, SAMPLE), seed(owner_url, SAMPLE))
     assert {one, other} == {WHOLE, Seeded(0, 0, 0)}
     assert await run(owner_url, MISCOUNTED) == []
+
+
+@pytest.mark.parametrize("new", ["aborting", "abortsignal-timeout"])
+async def test_the_next_edition_adds_what_is_new_where_there_is_room_for_just_that(
+    owner_url: str, tmp_path: Path, new: str
+) -> None:
+    """What is there takes no room a second time, whichever of the owner's two active features comes first."""
+    document = json.loads(SAMPLE.read_bytes())
+    entries = {"aborting": 3, "abortsignal-timeout": 2}[new]
+    del document["features"][new]
+    earlier = tmp_path / "data.json"
+    earlier.write_text(json.dumps(document))
+    assert await seed(owner_url, earlier) == Seeded(users=33, features=11, entries=25 - entries)
+    await run(owner_url, "UPDATE users SET active_limit = 2 WHERE email = 'user@example.com'")
+    assert await seed(owner_url, SAMPLE) == Seeded(users=0, features=1, entries=entries)
+    assert await run(owner_url, MISCOUNTED) == []
+
+
+@pytest.mark.parametrize("name", ["AbortController and AbortSignal", "AbortSignal.timeout()"])
+async def test_a_feature_left_out_for_its_name_takes_no_room(owner_url: str, name: str) -> None:
+    _, owner_id = named(read_catalogue(SAMPLE), name)
+    await plant_owner(owner_url, owner_id, limit=1)
+    await plant_feature(owner_url, owner_id, name)
+    await seed(owner_url, SAMPLE)
+    assert await run(owner_url, "SELECT active_features FROM users WHERE id = $1", owner_id) == [(1,)]
+
+
+async def test_a_write_that_is_under_way_is_waited_for_and_counts(owner_url: str) -> None:
+    """The application gives the owner the one active feature that there is room for."""
+    _, owner_id = named(read_catalogue(SAMPLE), "AbortSignal.timeout()")
+    await plant_owner(owner_url, owner_id, limit=1)
+    await plant_feature(owner_url, owner_id, "mine")
+    async with connected(owner_url) as application:
+        async with application.transaction():
+            await application.execute("UPDATE features SET status = 'ACTIVE'")
+            await application.execute("UPDATE users SET active_features = 1")
+            seeding = asyncio.create_task(seed(owner_url, SAMPLE))
+            await until_one_waits(owner_url)
+        assert await seeding == Seeded(users=32, features=10, entries=20)
+    assert await run(owner_url, MISCOUNTED) == []
+
+
+async def test_a_rename_that_is_under_way_is_waited_for_and_wins(owner_url: str) -> None:
+    feature_id, owner_id = named(read_catalogue(SAMPLE), "<abbr>")
+    await plant_owner(owner_url, owner_id)
+    await plant_feature(owner_url, owner_id, "mine")
+    async with connected(owner_url) as application:
+        async with application.transaction():
+            await application.execute("UPDATE features SET name = '<abbr>'")
+            seeding = asyncio.create_task(seed(owner_url, SAMPLE))
+            await until_one_waits(owner_url)
+        assert await seeding == Seeded(users=32, features=11, entries=22)
+    assert await run(owner_url, "SELECT id FROM audit_entries WHERE feature_id = $1", feature_id) == []

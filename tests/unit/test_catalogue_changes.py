@@ -60,11 +60,12 @@ def test_the_next_group_goes_to_whoever_has_the_fewest_features() -> None:
 
 def test_ids_of_features_stay_when_the_next_edition_corrects_a_date_or_a_name(tmp_path: Path) -> None:
     def correct(document: Any) -> None:
-        document["features"]["abbr"]["status"]["baseline_low_date"] = "2015-07-30"
+        document["features"]["abbr"]["status"].update(baseline_low_date="2015-07-30", support={})
         document["features"]["abbr"]["name"] = "abbr"
 
     before, after = read_catalogue(SAMPLE), changed(tmp_path, correct)
     assert [feature.id for feature in after.features] == [feature.id for feature in before.features]
+    assert [feature.created_at for feature in after.features] != [feature.created_at for feature in before.features]
     assert [user.id for user in after.users] == [user.id for user in before.users]
 
 
@@ -87,6 +88,22 @@ def test_a_removal_that_is_only_announced_is_dated_at_the_catalogues_end(tmp_pat
         tmp_path, lambda document: document["features"]["fencedframe"]["discouraged"].update(removal_date="2029-12-31")
     )
     assert feature_of(catalogue, "fencedframe").updated_at == datetime(2026, 9, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("support", "created"),
+    [
+        ({"chrome": "92"}, "2015-07-28"),  # which came out in 2021: a feature is created before its first date
+        ({"chrome": "2", "firefox": "unheard-of"}, "2009-05-21"),
+        ({"chrome": "≤2"}, "2009-05-21"),
+        ({}, "2015-06-29"),
+    ],
+)
+def test_a_feature_is_created_when_it_first_shipped_and_before_its_first_date(
+    tmp_path: Path, support: dict[str, str], created: str
+) -> None:
+    catalogue = changed(tmp_path, lambda document: document["features"]["abbr"]["status"].update(support=support))
+    assert str(feature_of(catalogue, "abbr").created_at.date()) == created
 
 
 def test_what_was_baseline_and_is_discouraged_keeps_its_mark_and_goes_from_active_to_archived(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_price_that_is_kept_answers_for_any_variables() -> None:
     [
         "{ features(first: 5) { ...Page } } fragment Page on FeatureConnection { nodes { owner { id } } totalCount }",
         "{ features(first: 5) { totalCount edges { ...E } } } fragment E on FeatureEdge { node { owner { id } } }",
-        "{ features(first: 5) { totalCount ... { ... on FeatureConnection { nodes { ...Row } } } } }"
+        "{ features(first: 5) { totalCount ... { nodes { ...Row } } } }"
         " fragment Row on Node { id ... on Feature { owner { id } } }",
     ],
 )
