@@ -54,7 +54,9 @@ class Settings(BaseSettings):
 
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Longest request body.")
-    max_tokens: int = Field(10_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens.")
+    max_tokens: int = Field(
+        3_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens; validation may take its square."
+    )
     max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
     max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")

@@ -1,4 +1,4 @@
-"""The cursor: a position in an order, opaque to clients, versioned, and bound to the order it was made in."""
+"""The cursor: a position in a list, opaque to clients, versioned, and bound to what is listed in which order."""
 
 import base64
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ class Position:
 
 
 def encode_cursor(order: str, sort: datetime | str, id: UUID) -> str:
-    """URL-safe base64 of `version|order|id|sort value`; a time is its microseconds since 1970."""
+    """URL-safe base64 of `version|order|id|sort value`; a time is its microseconds since 1970.
+
+    `order` names what is listed, too: `Feature.NAME.ASC`.
+    """
     value = str((sort - EPOCH) // MICROSECOND) if isinstance(sort, datetime) else sort
     return base64.urlsafe_b64encode(f"{VERSION}|{order}|{id.hex}|{value}".encode()).decode("ascii")
 
@@ -36,7 +39,7 @@ def decode_cursor(text: str | None, order: str, temporal: bool, argument: str) -
         if version != VERSION:
             raise ValueError(version)
         if made_in != order:
-            message = f"This cursor was made in another order than {order}: start again without it."
+            message = f"This cursor is of another list or order than {order}: start again without it."
             raise BadUserInput(message, (argument,))
         position = Position(EPOCH + int(value) * MICROSECOND if temporal else value, UUID(id))
         if "\0" in value or encode_cursor(order, position.sort, position.id) != text:

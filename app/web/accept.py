@@ -18,7 +18,7 @@ def _range(part: str) -> tuple[str, float]:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
             try:
-                return media, min(max(float(value), 0.0), 1.0)
+                return media, min(max(0.0, float(value)), 1.0)  # in this order NaN is 0
             except ValueError:
                 return media, 0.0
     return media, 1.0

@@ -16,6 +16,7 @@ from app.kernel.actor import Actor
 from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthenticated, Unavailable
 from app.web import errors
 from app.web.accept import preferred
+from app.web.client import client_of
 from app.web.dry_run import dry_run
 from app.web.graphiql import graphiql_page
 from app.web.observe import about
@@ -57,7 +58,9 @@ class GraphQLEndpoint:
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "POST"):
             allow = {"allow": "GET, POST"}
-            return _response(LEGACY, 405, _errors(errors.bad_request("Use POST, or GET for a query.")), allow)
+            return _response(
+                LEGACY, 405, _errors(errors.bad_request("Use POST, or GET for a query.", "METHOD_NOT_ALLOWED")), allow
+            )
         accept = request.headers.get("accept")
         if request.method == "GET" and "query" not in request.query_params and self._settings.graphiql:
             if preferred(accept, ("application/json", "text/html")) == "text/html":
@@ -76,6 +79,9 @@ class GraphQLEndpoint:
             return _response(media, status, {"errors": errors.format_refusals(error.errors, error.phase)})
         except DomainError as error:
             return _response(media, *_refusal(error))
+        except Exception:  # a bug of ours outside of any resolver
+            log.exception("request failed")
+            return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
 
     async def _run(self, request: Request, media: str) -> Response:
         facts = about(request.scope)
@@ -85,9 +91,8 @@ class GraphQLEndpoint:
         facts.operation = operation.name
         if request.method == "GET" and operation.mutates:
             raise Refused(405, "METHOD_NOT_ALLOWED", "A mutation needs POST.", {"allow": "POST"})
-        client = request.client.host if request.client else ""
         cost = operation.price.of(asked.variables)
-        context = self._context_of(actor, facts.request_id, client, cost)
+        context = self._context_of(actor, facts.request_id, client_of(request), cost)
         if (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry
         elif cost > self._settings.max_cost:
@@ -105,7 +110,9 @@ class GraphQLEndpoint:
 
 
 def _too_complex(cost: int, limit: int) -> QueryTooComplex:
-    message = f"This operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it."
+    message = (
+        f"This operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it."
+    )
     return QueryTooComplex(message, cost, limit)
 
 

@@ -82,6 +82,6 @@ def _asked(parameters: Mapping[str, Any]) -> Asked:
         raise Refused(400, "BAD_REQUEST", "`operationName` must be a string.")
     if variables is not None and not isinstance(variables, dict):
         raise Refused(400, "BAD_REQUEST", "`variables` must be a JSON object.")
-    if not isinstance(parameters.get("extensions") or {}, dict):
+    if not isinstance(parameters.get("extensions"), dict | None):
         raise Refused(400, "BAD_REQUEST", "`extensions` must be a JSON object.")
     return Asked(query, name or None, variables or {})

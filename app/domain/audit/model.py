@@ -14,7 +14,7 @@ from app.kernel.value import value
 type AuditAction = Literal["CREATE", "UPDATE", "ACTIVATE", "DEACTIVATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 type Parent = Literal["feature", "actor"]
 
-ORDER = "CREATED_AT.DESC"  # entries come newest first, always
+ORDER = "AuditEntry.CREATED_AT.DESC"  # entries come newest first, always
 
 
 @value

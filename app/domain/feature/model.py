@@ -59,7 +59,8 @@ class FeatureOrder:
 
     @property
     def name(self) -> str:
-        return f"{self.field}.{self.direction}"
+        """What cursors are bound to: no list of anything else has it."""
+        return f"Feature.{self.field}.{self.direction}"
 
     @property
     def temporal(self) -> bool:

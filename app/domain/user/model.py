@@ -9,7 +9,7 @@ from app.kernel.ids import UserId
 from app.kernel.page import Window
 from app.kernel.value import value
 
-ORDER = "CREATED_AT.ASC"  # users come oldest first, always
+ORDER = "User.CREATED_AT.ASC"  # users come oldest first, always
 
 
 @value

@@ -1,0 +1,19 @@
+"""Who calls, as far as the network tells: what guests are told apart by."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from starlette.requests import Request
+
+
+def client_of(request: Request) -> str:
+    """The address; of IPv6 the first 64 bits, since a single host has all the rest to itself."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address)
