@@ -50,7 +50,8 @@ def _explained() -> Iterator[None]:
     except (SettingsError, EmbeddedError, CatalogueError, MintingRefusedError, StaleSchemaError) as error:
         people.print(f"feature-api: {error}", markup=False, highlight=False, soft_wrap=True)
     except Unavailable as error:
-        people.print(f"feature-api: {error.message} Check DATABASE_URL and that PostgreSQL runs.", markup=False)
+        reason = str(error.__cause__ or "no answer").strip()
+        people.print(f"feature-api: no database: {reason}. Check DATABASE_URL and that PostgreSQL runs.", markup=False)
     else:
         return
     sys.exit(1)

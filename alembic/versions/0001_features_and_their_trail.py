@@ -57,6 +57,7 @@ CREATE INDEX features_by_name ON features (name, id);
 CREATE INDEX features_by_status ON features (status, id);
 CREATE INDEX features_of_owner_by_created_at ON features (owner_id, created_at, id);
 CREATE INDEX features_of_owner_by_updated_at ON features (owner_id, updated_at, id);
+CREATE INDEX features_of_owner_by_name ON features (owner_id, name, id);
 CREATE INDEX features_of_owner_by_status ON features (owner_id, status, id);
 CREATE INDEX features_by_category ON features (category, created_at, id);
 CREATE INDEX features_by_tags ON features USING gin (tags);
@@ -107,8 +108,9 @@ CREATE TRIGGER audit_entries_not_truncated BEFORE TRUNCATE ON audit_entries
 """
 
 # A partition per month from the month of installation on; what is older (imported history) lies in one, since a page
-# of a feature's trail asks every partition that it cannot exclude. Attaching takes no lock that stops readers or
-# writers (CREATE … PARTITION OF would). The application may call this, though it owns nothing.
+# of a feature's trail asks every partition that it cannot exclude. Attaching takes no lock that stops readers (CREATE …
+# PARTITION OF would); writers of features wait for it, since foreign keys come along: a moment, or a second at most,
+# after which it gives up. The application may call this, though it owns nothing.
 PARTITIONS = """
 CREATE FUNCTION make_audit_partitions(months_ahead integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '1s'
@@ -158,6 +160,11 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'feature_api_app') THEN
         CREATE ROLE feature_api_app NOLOGIN;
     END IF;
+    BEGIN
+        GRANT feature_api_app TO CURRENT_USER;  -- so that one login can be both
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE NOTICE 'the application must log in as a member of feature_api_app';
+    END;
 END
 $$;
 GRANT USAGE ON SCHEMA public TO feature_api_app;

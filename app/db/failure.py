@@ -14,6 +14,13 @@ AWAY = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a primary that became a replica
 )
+NO_ENTRY = (
+    *AWAY,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password, an unknown user
+    asyncpg.InvalidCatalogNameError,  # no such database
+    asyncpg.InsufficientPrivilegeError,  # not a member of the role
+    asyncpg.InvalidParameterValueError,  # no such role
+)  # what a connect may meet besides: callers cannot help it, the operator finds it in the log
 TOO_SLOW = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 
 

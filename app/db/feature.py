@@ -98,11 +98,12 @@ class SqlFeatures:
                 work = SqlFeatureWork(transaction)
                 yield work
         except asyncpg.UniqueViolationError as error:
-            if error.constraint_name != "features_name_unique" or work is None or work.written is None:
+            if error.constraint_name != "features_name_unique" or work is None or work.tried is None:
                 raise
-            owner_id, name = work.written.owner_id, work.written.name
-            rows = await self._database.fetch(BY_NAME, owner_id=owner_id, name=name)
-            raise DuplicateName(rows[0][0] if rows else None) from error
+            before, after = work.tried.before, work.tried.after
+            rows = await self._database.fetch(BY_NAME, owner_id=after.owner_id, name=after.name)
+            sent = before is None or before.name != after.name
+            raise DuplicateName(rows[0][0] if rows else None, ("name",) if sent else None) from error
         except asyncpg.CheckViolationError as error:
             if error.constraint_name != "users_active_features_within_limit" or work is None:
                 raise

@@ -112,11 +112,11 @@ def _announced(written: CTE) -> CTE:
 
 
 class SqlFeatureWork:
-    """`written` and `active_limit` are what was tried last: whoever translates a broken law needs them."""
+    """`tried` and `active_limit` are of the last write: whoever translates a broken law needs them."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self.written: Feature | None = None
+        self.tried: Change | None = None
         self.active_limit = 0
 
     async def fetch_for_update(self, id: FeatureId) -> Feature | None:
@@ -124,7 +124,7 @@ class SqlFeatureWork:
         return Feature(*rows[0]) if rows else None
 
     async def write(self, change: Change, active_limit: int) -> Feature | None:
-        self.written, self.active_limit = change.after, active_limit
+        self.tried, self.active_limit = change, active_limit
         statement = write_statement(change.before is None, change.active_delta != 0)
         binds: dict[str, object] = {"active_delta": change.active_delta, "new_limit": active_limit}
         for name in ("id", "owner_id", *MUTABLE, "created_at", "updated_at"):

@@ -1,7 +1,7 @@
 """Pages by keyset, for one list or for a list per parent, in one statement either way (Relay Connections §4.4).
 
     without bounds    SELECT … WHERE … ORDER BY sort, id LIMIT size + 1
-    with bounds       the same beside two EXISTS: is there a row at or beyond `after`, at or beyond `before`?
+    with bounds       the same, and beside it: is there a row at or beyond `after`, at or beyond `before`?
     per parent        unnest(ids) LEFT JOIN LATERAL (the same, of that parent)
 
 Rows come in the order in which they were fetched: from the end where the window is backward. LATERAL with LIMIT runs
@@ -22,7 +22,6 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
-    exists,
     false,
     func,
     literal_column,
@@ -84,8 +83,8 @@ def page_select(
         return page
     rows = page.lateral("page")
     outside = (
-        _exists(keyset, scope, key <= after if keyset.ascending else key >= after) if shape.after else false(),
-        _exists(keyset, scope, key >= before if keyset.ascending else key <= before) if shape.before else false(),
+        _any(keyset, scope, after, not keyset.ascending) if shape.after else false(),
+        _any(keyset, scope, before, keyset.ascending) if shape.before else false(),
     )
     if parent is None:
         one = select(literal_column("1").label("one")).subquery("one")
@@ -128,5 +127,18 @@ def _bound(keyset: Keyset, name: str) -> ColumnElement[Any]:
     return tuple_(bindparam(f"{name}_sort", type_=keyset.sort.type), bindparam(f"{name}_id", type_=Uuid))
 
 
-def _exists(keyset: Keyset, scope: Sequence[ColumnElement[bool]], outside: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(select(literal_column("1")).select_from(keyset.id.table).where(*scope, outside))
+def _any(
+    keyset: Keyset, scope: Sequence[ColumnElement[bool]], bound: ColumnElement[Any], up: bool
+) -> ColumnElement[bool]:
+    """Is there a row at the bound or beyond it, upwards or downwards?
+
+    The nearest one is looked for, by the order's index. EXISTS would drop the ORDER BY, and then PostgreSQL reads the
+    table until a row turns up: in a table that lies in the list's order, that is all that comes before the cursor.
+    """
+    key = tuple_(keyset.sort, keyset.id)
+    order = [column.asc() if up else column.desc() for column in (keyset.sort, keyset.id)]
+    beyond = key >= bound if up else key <= bound
+    nearest = (
+        select(true()).select_from(keyset.id.table).where(*scope, beyond).order_by(*order).limit(literal_column("1"))
+    )
+    return nearest.scalar_subquery().is_not(None)

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 import asyncpg
 import orjson
+import structlog
 
-from app.db.failure import AWAY, unavailable
+from app.db.failure import AWAY, NO_ENTRY, unavailable
 from app.db.statement import Statement
 from app.kernel.errors import Unavailable
 from app.kernel.json import Json, embed
+
+log = structlog.get_logger()
 
 type Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
 
@@ -97,7 +100,8 @@ class Pool:
         held: Held | None = None
         try:
             held = Held(await _connect(self.settings))
-        except AWAY as error:
+        except NO_ENTRY as error:
+            log.warning("no connection to the database", error=type(error).__name__, reason=str(error))
             raise unavailable(error) from error
         finally:
             self._opening -= 1

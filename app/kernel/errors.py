@@ -80,10 +80,12 @@ class NotFound(DomainError):
 
 
 class DuplicateName(DomainError):
+    """`path` is None where the name was not sent: a feature that is restored brings its own."""
+
     code = "DUPLICATE_NAME"
 
-    def __init__(self, existing_id: UUID | None) -> None:
-        super().__init__("The owner has another feature of this name: choose another, or rename that one.", ("name",))
+    def __init__(self, existing_id: UUID | None, path: Path | None = ("name",)) -> None:
+        super().__init__("The owner has another feature of this name: choose another, or rename that one.", path)
         self.existing_id = existing_id
 
 

@@ -46,4 +46,13 @@ def embed(found: object) -> orjson.Fragment:
     raise TypeError(f"{type(found).__name__} is not JSON")
 
 
+def alike(one: object, other: object) -> bool:
+    """Do two parsed documents say the same? `==` would take 1 for true; 1 and 1.0 are one number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
 EMPTY_OBJECT = Json(b"{}")

@@ -33,7 +33,8 @@ class CreateFeatureInput:
     description: str | None = strawberry.field(default=ABSENT, description="At most 2,000 characters.")
     metadata: JSON | None = strawberry.field(
         default=ABSENT,
-        description="A JSON object of at most 16 KiB and 8 levels. `category` in it is a string, `tags` are strings.",
+        description="A JSON object of at most 16 KiB and 8 levels, its numbers of at most 64 bits. `category` in it is "
+        "a string, `tags` are strings, of at most 255 characters each.",
     )
     owner_id: strawberry.ID | None = strawberry.field(
         default=ABSENT, description="Whose it shall be; absent: yours. Others' only for administrators."

@@ -4,7 +4,7 @@ from app.domain.audit.model import AuditAction, AuditEntry
 from app.domain.feature.model import Feature
 from app.kernel.errors import Conflict
 from app.kernel.ids import AuditEntryId, UserId
-from app.kernel.json import Json, dump
+from app.kernel.json import Json, alike, dump
 from app.kernel.value import value
 
 FIELDS = ("name", "description", "status", "metadata")  # what a snapshot holds, in this order
@@ -46,7 +46,7 @@ def changed_fields(before: Feature | None, after: Feature) -> list[str]:
         return list(FIELDS)
     old, new = snapshot(before), snapshot(after)
     old["metadata"], new["metadata"] = before.metadata.parse(), after.metadata.parse()
-    return [field for field in FIELDS if old[field] != new[field]]
+    return [field for field in FIELDS if not alike(old[field], new[field])]
 
 
 def conflicts(current: Feature, outcome: Feature) -> list[Conflict]:

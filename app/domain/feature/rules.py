@@ -1,8 +1,8 @@
 """What makes a feature valid, where its status may lead, and who may do what with it (R1, R7, R23)."""
 
-import math
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Literal
 
 import orjson
@@ -16,6 +16,7 @@ MAX_NAME = 255  # characters
 MAX_DESCRIPTION = 2000  # characters
 MAX_METADATA = 16 * 1024  # bytes of compact JSON
 MAX_DEPTH = 8  # the object itself is 1
+MAX_LABEL = 255  # characters of a category or tag: they are indexed, and an index takes no more than 2,700 bytes
 
 type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
 
@@ -78,7 +79,8 @@ def clean_description(description: str | None, problems: list[Problem]) -> str |
 
 
 def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, object]:
-    """A JSON object whose `category`, if any, is a string, and whose `tags`, if any, are a list of strings."""
+    """A JSON object whose `category`, if any, is a string, and whose `tags`, if any, are a list of strings, none
+    of them longer than MAX_LABEL."""
     path = ("metadata",)
     if not isinstance(metadata, dict):
         problems.append(Problem(path, "TYPE", "`metadata` must be a JSON object."))
@@ -86,11 +88,17 @@ def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, ob
     if (fault := _json_fault(metadata)) is not None:
         problems.append(fault)
         return {}
-    if not isinstance(metadata.get("category", ""), str):
+    category, tags = metadata.get("category", ""), metadata.get("tags", [])
+    if not isinstance(category, str):
         problems.append(Problem((*path, "category"), "TYPE", "`metadata.category` must be a string."))
-    tags = metadata.get("tags", [])
+    elif len(category) > MAX_LABEL:
+        text = f"`metadata.category` must have at most {MAX_LABEL} characters."
+        problems.append(Problem((*path, "category"), "MAX_LENGTH", text, MAX_LABEL))
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         problems.append(Problem((*path, "tags"), "TYPE", "`metadata.tags` must be a list of strings."))
+    elif any(len(tag) > MAX_LABEL for tag in tags):
+        text = f"Each of `metadata.tags` must have at most {MAX_LABEL} characters."
+        problems.append(Problem((*path, "tags"), "MAX_LENGTH", text, MAX_LABEL))
     return metadata
 
 
@@ -104,7 +112,7 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
     """Level by level, so that it is linear and no depth exhausts the stack; the size is asked only of what is flat."""
     path = ("metadata",)
     level: list[object] = [metadata]
-    depth = 0
+    depth = swelling = 0
     while level:
         inner = [value for found in level for value in _inside(found)]
         depth += any(isinstance(found, dict | list) for found in level)
@@ -113,17 +121,20 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
             return Problem(path, "RANGE", text, MAX_DEPTH)
         if any(isinstance(found, str) and "\0" in found for found in inner):
             return Problem(path, "FORMAT", "`metadata` must not contain the character NUL.")
-        if any(isinstance(found, float) and not math.isfinite(found) for found in inner):
-            return Problem(path, "RANGE", "`metadata` must hold finite numbers only.")
+        if any(isinstance(found, int | float) and not -(2**63) <= found < 2**64 for found in inner):
+            return Problem(path, "RANGE", "`metadata` must not hold numbers beyond 64 bits.")
+        swelling += sum(_swelling(found) for found in inner if isinstance(found, float))
         level = inner
-    try:
-        size = len(orjson.dumps(metadata))
-    except TypeError:
-        return Problem(path, "RANGE", "`metadata` must not hold integers beyond 64 bits.")
+    size = len(orjson.dumps(metadata)) + swelling
     if size > MAX_METADATA:
         text = f"`metadata` must have at most {MAX_METADATA} bytes as JSON; it has {size}."
         return Problem(path, "MAX_LENGTH", text, MAX_METADATA)
     return None
+
+
+def _swelling(number: float) -> int:
+    """By how many characters it grows in the database, which keeps no exponents: 5e-324 takes 326 of them."""
+    return len(f"{Decimal(repr(number)):f}") - len(repr(number))
 
 
 def _inside(value: object) -> list[object]:
