@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.config import Settings, SettingsError, read_settings
-from app.db.migrations import make_revision, migrate
+from app.db.migrations import MigrationError, make_revision, migrate
 from app.embedded.errors import EmbeddedError
 from app.kernel.errors import Unavailable
 from app.local import local_servers
@@ -35,7 +35,7 @@ cli = typer.Typer(
 )
 schema_cli = typer.Typer(help="The published GraphQL schema.", no_args_is_help=True)
 cli.add_typer(schema_cli, name="schema")
-people = Console(stderr=True)
+people = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -47,8 +47,15 @@ def main() -> None:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, EmbeddedError, CatalogueError, MintingRefusedError, StaleSchemaError) as error:
-        people.print(f"feature-api: {error}", markup=False, highlight=False, soft_wrap=True)
+    except (
+        SettingsError,
+        EmbeddedError,
+        CatalogueError,
+        MigrationError,
+        MintingRefusedError,
+        StaleSchemaError,
+    ) as error:
+        people.print(f"feature-api: {error}", markup=False)
     except Unavailable as error:
         reason = str(error.__cause__ or "no answer").strip()
         people.print(f"feature-api: no database: {reason}. Check DATABASE_URL and that PostgreSQL runs.", markup=False)

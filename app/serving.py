@@ -107,7 +107,11 @@ async def _tokens(settings: Settings) -> dict[str, str]:
 
 
 def _welcome(settings: Settings, tokens: dict[str, str]) -> None:
-    url = f"http://{settings.host}:{settings.port}"
+    url = (
+        f"http://[{settings.host}]:{settings.port}"
+        if ":" in settings.host
+        else f"http://{settings.host}:{settings.port}"
+    )
     people.print(f"\n[bold]Feature API[/bold] runs. GraphiQL: [link]{url}/graphql#token={tokens['admin']}[/link]\n")
     people.print("Tokens for 8 hours (more: feature-api token --role ROLE):")
     for role, token in tokens.items():

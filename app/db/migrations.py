@@ -6,24 +6,32 @@ import asyncpg
 from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import column, select, table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
 from app.db.database import Database
-from app.db.failure import AWAY, unavailable
+from app.db.failure import NO_ENTRY, unavailable
 from app.db.statement import Statement
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
 APPLIED = Statement("migrations.applied", select(column("version_num")).select_from(table("alembic_version")))
 
 
+class MigrationError(Exception):
+    """One line that says why the database is as it was: a migration is done whole or not at all."""
+
+
 def migrate(url: str, revision: str = "head") -> None:
-    """Up or down to that revision. Call it outside of an event loop."""
+    """Up or down to that revision. Call it outside of an event loop. Raises MigrationError."""
     config = _config(url)
-    if revision.startswith("-") or revision == "base":
-        command.downgrade(config, revision)
-    else:
-        command.upgrade(config, revision)
+    go = command.downgrade if revision.startswith("-") or revision == "base" else command.upgrade
+    try:
+        go(config, revision)
+    except (*NO_ENTRY, DBAPIError, CommandError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise MigrationError(f"The migration to {revision} was not done: {str(reason).strip()}") from error
 
 
 def make_revision(message: str) -> None:
@@ -51,7 +59,7 @@ async def is_current(url: str) -> bool:
             return bool(await connection.fetchval("SELECT version_num FROM alembic_version") == newest())
         finally:
             await connection.close()
-    except AWAY as error:
+    except NO_ENTRY as error:
         raise unavailable(error) from error
 
 

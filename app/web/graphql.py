@@ -79,6 +79,9 @@ class GraphQLEndpoint:
             return _response(media, status, {"errors": errors.format_refusals(error.errors, error.phase)})
         except DomainError as error:
             return _response(media, *_refusal(error))
+        except Exception:  # the outermost: whatever it is, the caller gets an answer of our form, and it is logged
+            log.exception("request failed")
+            return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
         except Exception:  # a bug of ours outside of any resolver
             log.exception("request failed")
             return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
