@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 type Environment = Literal["development", "production"]
@@ -67,6 +68,15 @@ class Settings(BaseSettings):
         Literal["auto", "json", "text"], Field(description="`auto`: lines for people on a terminal, else JSON.")
     ] = "auto"
 
+    @field_validator("database_url", "database_owner_url", "redis_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = ("redis", "rediss", "unix") if info.field_name == "redis_url" else ("postgresql",)
+        if url is not None and not _has_scheme(url.get_secret_value(), schemes):
+            example = f"{schemes[0]}://user:password@host/0"
+            raise ValueError(f"it must be an address such as {example}, with what is special in it percent-encoded")
+        return url
+
     @model_validator(mode="after")
     def _production_is_complete(self) -> Self:
         if self.environment == "production":
@@ -81,6 +91,14 @@ class Settings(BaseSettings):
     def owner_url(self) -> str | None:
         url = self.database_owner_url or self.database_url
         return url.get_secret_value() if url else None
+
+
+def _has_scheme(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and parts.port != 0
+    except ValueError:  # no port: often a part of a password
+        return False
 
 
 def read_settings(**given: Any) -> Settings:

@@ -28,6 +28,11 @@ def root_field(returns: object, description: str) -> Callable[[Callable[..., Awa
     return lambda resolver: strawberry.field(resolver, graphql_type=returns, description=description)
 
 
+def argument(description: str) -> Any:
+    """What `Annotated` takes to describe an argument."""
+    return strawberry.argument(description=description)
+
+
 ID = "Opaque global id: give it to `node`. It never changes."
 
 
