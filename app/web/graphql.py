@@ -82,9 +82,6 @@ class GraphQLEndpoint:
         except Exception:  # the outermost: whatever it is, the caller gets an answer of our form, and it is logged
             log.exception("request failed")
             return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
-        except Exception:  # a bug of ours outside of any resolver
-            log.exception("request failed")
-            return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
 
     async def _run(self, request: Request, media: str) -> Response:
         facts = about(request.scope)
