@@ -19,7 +19,7 @@ from graphql import (
 from graphql import OperationDefinitionNode as OperationNode
 
 from app.engine.batch import Context
-from app.engine.limits import Limits, check_limits
+from app.engine.limits import Limits, check_length, check_limits
 from app.engine.price import Price
 
 CACHED = 400_000  # characters of documents in all; parsed and priced, each takes 107 bytes as measured: 43 MB
@@ -99,6 +99,8 @@ class Engine:
         return await result if isawaitable(result) else result
 
     def _read(self, text: str) -> Document:
+        if too_long := check_length(text, self._limits):
+            return _unreadable(RequestError("limits", [too_long]))
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
