@@ -29,7 +29,7 @@ from app.engine.limits import Limits
 from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
-from app.resolvers.root import core
+from app.resolvers.root import core, costs
 from app.telemetry import DatabaseMetrics, HttpMetrics
 
 
@@ -58,7 +58,7 @@ class Wiring:
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        self.engine = Engine(core, _limits(settings), settings.max_tokens)
+        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens)
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
