@@ -1,9 +1,13 @@
 """What each path of an operation costs, by name; together with the operation's own point, the price."""
 
+from itertools import islice
+
 import pytest
 from graphql import parse
 
 from app.engine.price import MAX_PRICE, Price
+from app.resolvers.root import core, costs
+from tests.fixtures.operations import Operations
 from tests.unit.test_price import COSTS, SCHEMA, parts
 
 
@@ -19,6 +23,14 @@ def by_path(text: str, **variables: object) -> dict[str, int]:
     assert [path.cost for path in found] == sorted((path.cost for path in found), reverse=True)
     assert len({path.path for path in found}) == len(found)
     return {path.path: path.cost for path in found}
+
+
+def test_the_paths_of_any_operation_make_its_price() -> None:
+    operations = Operations(core, 2, {"User": ["a", "b"], "Feature": ["c"], "AuditEntry": ["d"]})
+    for asked in islice(operations, 300):
+        price = Price(core, costs, *parts(parse(asked.query)))
+        found = price.breakdown(asked.variables)
+        assert 1 + sum(path.cost for path in found) == price.of(asked.variables), asked
 
 
 def test_pages_multiply_what_is_below_them() -> None:
