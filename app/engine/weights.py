@@ -97,7 +97,7 @@ def _slicing_faults(field: GraphQLField, cost: FieldCost) -> Iterator[str]:
             yield f"@listSize slices by `{name}`, which is no argument of it"
     if cost.numbers and not cost.sized:
         yield "@listSize slices by a number, so it must say which `sizedFields` show the rows"
-    if any(name in field.args and name not in cost.numbers for name in PAGING):
+    if cost.sized and any(name in field.args and name not in cost.numbers for name in PAGING):
         yield "@listSize must slice by `first` and `last`"
     gives_objects = _is_list(field) and not is_leaf_type(get_named_type(field.type))
     if gives_objects and not cost.lists and any(_is_list(argument) for argument in field.args.values()):
@@ -106,11 +106,11 @@ def _slicing_faults(field: GraphQLField, cost: FieldCost) -> Iterator[str]:
 
 def _page_faults(field: GraphQLField, cost: FieldCost, pages: Mapping[str, Sequence[str]]) -> Iterator[str]:
     type = get_named_type(field.type)
-    if type.name in pages or type.name.endswith(CONNECTION):
-        if not cost.sized or cost.sized != pages[type.name]:
-            yield f"it gives a {type.name}, so it needs @listSize with the `sizedFields` that others of that type have"
-        if not cost.assumed:
-            yield "a page needs the `assumedSize` that it has where no number is given"
+    is_page = type.name in pages or type.name.endswith(CONNECTION) or any(name in field.args for name in PAGING)
+    if is_page and (not cost.sized or cost.sized != pages[type.name]):
+        yield f"it gives a page: it needs @listSize, with the `sizedFields` that all fields of {type.name} have"
+    elif is_page and not cost.assumed:
+        yield "@listSize must say the `assumedSize` of a page where no number is given"
     shown = type.fields if isinstance(type, GraphQLObjectType | GraphQLInterfaceType) else {}
     for name in cost.sized:
         if name not in shown or not _is_list(shown[name]):
