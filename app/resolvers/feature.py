@@ -17,7 +17,7 @@ from app.schema.errors import failures
 from app.schema.feature import Feature, FeatureConnection
 from app.schema.feature_request import FilterArgument, OrderArgument, feature_page_request
 from app.schema.words import ABSENT as LEFT_OUT
-from app.schema.words import Info, argument, given, root_field
+from app.schema.words import Info, argument, given, mutation_field, root_field
 
 INPUT = argument("What is to be done, and to what.")
 
@@ -48,7 +48,7 @@ class FeatureQuery:
 
 @strawberry.type
 class FeatureMutation:
-    @root_field(m.CreateFeaturePayload, "Creates a feature.")
+    @mutation_field(m.CreateFeaturePayload, "Creates a feature.")
     async def create_feature(self, info: Info, input: Annotated[m.CreateFeatureInput, INPUT]) -> m.Written:
         owner_id = given(input.owner_id)
         draft = FeatureDraft(
@@ -59,27 +59,27 @@ class FeatureMutation:
         )
         return await _written(info.context, info.context.feature.create(draft), input.client_mutation_id)
 
-    @root_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
+    @mutation_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
     async def update_feature(self, info: Info, input: Annotated[m.UpdateFeatureInput, INPUT]) -> m.Written:
         return await _written(info.context, _update(info.context, input), input.client_mutation_id)
 
-    @root_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
+    @mutation_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
     async def activate_feature(self, info: Info, input: Annotated[m.ActivateFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.ACTIVATE, input)
 
-    @root_field(m.DeactivateFeaturePayload, "Makes an active feature INACTIVE.")
+    @mutation_field(m.DeactivateFeaturePayload, "Makes an active feature INACTIVE.")
     async def deactivate_feature(self, info: Info, input: Annotated[m.DeactivateFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.DEACTIVATE, input)
 
-    @root_field(m.ArchiveFeaturePayload, "Makes a feature ARCHIVED.")
+    @mutation_field(m.ArchiveFeaturePayload, "Makes a feature ARCHIVED.")
     async def archive_feature(self, info: Info, input: Annotated[m.ArchiveFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.ARCHIVE, input)
 
-    @root_field(m.DeleteFeaturePayload, "Makes a feature DELETED; it can be restored.")
+    @mutation_field(m.DeleteFeaturePayload, "Makes a feature DELETED; it can be restored.")
     async def delete_feature(self, info: Info, input: Annotated[m.DeleteFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.DELETE, input)
 
-    @root_field(m.RestoreFeaturePayload, "Brings a deleted feature back to what it was.")
+    @mutation_field(m.RestoreFeaturePayload, "Brings a deleted feature back to what it was.")
     async def restore_feature(self, info: Info, input: Annotated[m.RestoreFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.RESTORE, input)
 

@@ -29,7 +29,8 @@ async def test_what_is_deleted_is_found_nowhere_but_in_its_trail_and_where_asked
     text = """query($id: ID!) {
       feature(id: $id) { id }  node(id: $id) { id }  nodes(ids: [$id]) { id }
       features { totalCount nodes { id } }
-      listed: features(filter: {status: [DELETED]}) { nodes { id status deletedAt updatedAt auditEntries { totalCount } } }
+      listed: features(filter: {status: [DELETED]}) {
+        nodes { id status deletedAt updatedAt auditEntries { totalCount } } }
       included: features(filter: {includeDeleted: true}) { totalCount }
       auditEntries { nodes { id action feature { id } newValues } } }"""
     found = await world.data(text, "user", id=feature["id"])
