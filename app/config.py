@@ -61,11 +61,11 @@ class Settings(BaseSettings):
     )
     max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
     max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
-    validation_status: Literal[422, 400] = Field(
-        422, description="Status of an operation that does not validate: 422 since September 2026, 400 before."
+    validation_status: Literal["422", "400"] = Field(
+        "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
     )
-    partial_status: Literal[200, 294] = Field(
-        200, description="Status of data with errors: 294 is the standard's own, unknown to many proxies."
+    partial_status: Literal["200", "294"] = Field(
+        "200", description="Status of data with errors: 294 is the standard's own, unknown to many proxies."
     )
     persisted_query_ttl: int = Field(
         86_400, ge=0, le=31_536_000, description="Seconds that documents which clients register are kept; 0: none are."

@@ -68,5 +68,5 @@ def _endpoint_settings(settings: Settings) -> EndpointSettings:
         max_age=settings.cache_max_age,
         graphiql=development,
         guests_introspect=development,
-        statuses=Statuses(settings.validation_status, settings.partial_status),
+        statuses=Statuses(int(settings.validation_status), int(settings.partial_status)),
     )

@@ -118,11 +118,9 @@ class GraphQLEndpoint:
 
 
 def _media(headers: Headers) -> str:
-    """Raises Refused. Who says nothing gets what every client can read."""
+    """Raises Refused. Who does not name the modern type, as with `*/*` or nothing, gets what every client can read."""
     accept = headers.get(b"accept")
-    if accept is None or not accept.strip():
-        return LEGACY
-    media = preferred(accept, (MODERN, LEGACY))
+    media = preferred(accept, (MODERN, LEGACY) if accept and MODERN in accept.lower() else (LEGACY, MODERN))
     if media is None:
         raise Refused(406, "NOT_ACCEPTABLE", f"Accept {MODERN} or {LEGACY}, in UTF-8.")
     return media
