@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx
 import orjson
@@ -97,10 +98,8 @@ async def test_any_body_is_answered_in_our_form(batching: World, body: object, a
 @given(query=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: b"query=" + text.encode()))
 @settings(max_examples=500, deadline=None)
 def test_any_query_string_is_read_or_refused(query: bytes) -> None:
-    try:
-        asked_of(read_query(query, {}, 50))
-    except Refused as refused:
-        assert (refused.status, refused.code) in ((400, "BAD_REQUEST"), (414, "URI_TOO_LONG"))
+    with suppress(Refused):
+        assert asked_of(read_query(query, {}, 50)).variables == {}
 
 
 @many
