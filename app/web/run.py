@@ -63,7 +63,7 @@ class Runner:
             raise _too_complex(cost, self._max_cost)
         else:
             context.rate_limit.charge(cost)
-        if found.register is not None:
+        if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
             await self._documents.keep(found)
         result = await self._engine.execute(operation, asked.variables, context)
         if result.errors:

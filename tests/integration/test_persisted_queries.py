@@ -87,6 +87,14 @@ async def test_text_in_redis_that_has_another_hash_is_never_run(world: World, te
     assert refusal(await world.post(by_hash(text), accept=MODERN)) == NOT_FOUND
 
 
+async def test_guest_registers_nothing_and_is_served_what_others_did(world: World, text: str, redis: Redis) -> None:
+    assert (await world.post(with_text(text), "guest")).json() == {"data": {"viewer": None}}
+    assert await redis.get(KEY + hash_of(text)) is None
+    assert refusal(await world.post(by_hash(text), "guest", accept=MODERN)) == NOT_FOUND
+    await world.post(with_text(text), "viewer")
+    assert (await world.post(by_hash(text), "guest")).json() == {"data": {"viewer": None}}
+
+
 async def test_longer_document_is_run_and_not_kept(world: World, text: str, redis: Redis) -> None:
     long = text + "#" * LONGEST
     assert (await world.post(with_text(long))).status_code == 200
