@@ -5,13 +5,14 @@ BIN := .venv/bin
 RUN := $(BIN)/.run-installed
 DEV := $(BIN)/.dev-installed
 PAGE := app/web/static/graphiql/index.html
+CLIENTS := tests/e2e/clients/node_modules/.installed
 CATALOGUE := web/node_modules/web-features/data.json
 NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix web --no-fund --no-audit
 PYTEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile web lock clean
+.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile web clients lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +20,7 @@ help: ## this list
 run: $(RUN) $(PAGE) ## start everything: PostgreSQL, Valkey, migrations, the catalogue at first, the server
 	@$(BIN)/feature-api run
 
-test: $(DEV) $(PAGE) ## the whole suite, against real PostgreSQL and Valkey
+test: $(DEV) $(PAGE) $(CLIENTS) ## the whole suite, against real PostgreSQL and Valkey
 	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
 
 check: lint types imports ## format, lint, types, imports between layers, schema.graphql
@@ -64,6 +65,8 @@ web: $(RUN) ## build the page for browsers again
 	rm -rf app/web/static
 	$(MAKE) $(PAGE)
 
+clients: $(CLIENTS) ## install the GraphQL clients and the audit that the tests run
+
 lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml allows
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
@@ -73,7 +76,7 @@ lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml 
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data
-	rm -rf .venv web/node_modules app/web/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv web/node_modules tests/e2e/clients/node_modules app/web/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
@@ -94,6 +97,12 @@ $(DEV): requirements/dev.txt $(RUN)
 $(CATALOGUE): web/package-lock.json web/package.json | $(RUN)
 	@echo "Fetching the page's packages and the catalogue (web/package-lock.json) …"
 	@$(NPM) ci
+	@touch $@
+
+$(CLIENTS): $(addprefix tests/e2e/clients/,package-lock.json package.json relay.config.json relay/features.js) schema.graphql | $(RUN)
+	@echo "Installing the clients that the tests run (tests/e2e/clients/package-lock.json) …"
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix tests/e2e/clients --no-fund --no-audit ci
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm --prefix tests/e2e/clients run relay
 	@touch $@
 
 $(PAGE): $(CATALOGUE) $(shell find web/graphiql web/vite.config.js -type f 2>/dev/null)

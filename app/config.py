@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     max_document_bytes: int = Field(
         100_000, ge=1_000, le=100_000_000, description="Longest GraphQL document, in bytes."
     )
+    max_query_bytes: int = Field(16_000, ge=1_000, le=1_000_000, description="Longest query string of a GET.")
+    max_batch: int = Field(0, ge=0, le=100, description="Operations in one request at most; 0: one, and no lists.")
     max_tokens: int = Field(
         3_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens; validation may take its square."
     )
@@ -74,6 +76,24 @@ class Settings(BaseSettings):
     )
     max_root_fields: int = Field(20, ge=1, le=10_000, description="Most fields at the root of a GraphQL operation.")
     max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
+    validation_status: Literal["422", "400"] = Field(
+        "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
+    )
+    partial_status: Literal["200", "294"] = Field(
+        "200", description="Status of data with errors: 294 is the standard's own, unknown to many proxies."
+    )
+    persisted_query_ttl: int = Field(
+        86_400, ge=0, le=31_536_000, description="Seconds that documents which clients register are kept; 0: none are."
+    )
+    trusted_documents: Literal["off", "allow", "only"] = Field(
+        "off", description="`allow`: run those of `TRUSTED_DOCUMENTS_PATH` by their ids too; `only`: nothing else."
+    )
+    trusted_documents_path: Path | None = Field(
+        None, description="Folder of .graphql files, or manifest of Apollo, Relay or GraphQL Code Generator."
+    )
+    cache_max_age: int = Field(
+        0, ge=0, le=31_536_000, description="Seconds that a GET by id may be kept; 0: caches ask again each time."
+    )
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
     user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
 
@@ -99,6 +119,12 @@ class Settings(BaseSettings):
                     raise ValueError(f"{name.upper()} must be set in production")
             if self.jwt_keys is None and self.jwt_keys_file is None:
                 raise ValueError("JWT_KEYS or JWT_KEYS_FILE must be set in production")
+        return self
+
+    @model_validator(mode="after")
+    def _trusted_documents_are_named(self) -> Self:
+        if self.trusted_documents != "off" and self.trusted_documents_path is None:
+            raise ValueError("TRUSTED_DOCUMENTS_PATH must be set, or TRUSTED_DOCUMENTS=off")
         return self
 
     @property

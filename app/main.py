@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from app.config import Settings
 from app.jobs.partitions import keep_partitions
 from app.telemetry import exposition
+from app.web.answer import Statuses
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
@@ -30,10 +32,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         {"redis": wiring.redis_answers},
     )
     endpoint = GraphQLEndpoint(
-        wiring.engine,
-        wiring.actors.of,
-        wiring.context,
-        EndpointSettings(settings.max_body_bytes, settings.max_cost, settings.environment == "development"),
+        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
 
     async def metrics(request: Request) -> Response:
@@ -57,3 +56,17 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     routes = [Route("/graphql", endpoint), Route("/metrics", metrics), *health.routes(), *static_routes()]
     return Observe(Starlette(routes=routes, lifespan=lifespan), wiring.http_metrics, ROUTES)
+
+
+def _endpoint_settings(settings: Settings) -> EndpointSettings:
+    development = settings.environment == "development"
+    return EndpointSettings(
+        max_body_bytes=settings.max_body_bytes,
+        max_query_bytes=settings.max_query_bytes,
+        max_batch=settings.max_batch,
+        max_cost=settings.max_cost,
+        max_age=settings.cache_max_age,
+        graphiql=development,
+        guests_introspect=development,
+        statuses=Statuses(int(settings.validation_status), int(settings.partial_status)),
+    )

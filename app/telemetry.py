@@ -78,6 +78,19 @@ class DatabaseMetrics:
         self._connections.labels("open").set(open)
 
 
+class DocumentMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._total = Counter(
+            "feature_api_registered_documents",
+            "Documents that clients registered: where they were found, and whether Redis could be asked.",
+            ("outcome",),
+            registry=registry,
+        )
+
+    def record(self, outcome: str) -> None:
+        self._total.labels(outcome).inc()
+
+
 def exposition(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.documents import RegisteredDocuments
 from app.adapters.rate_limit import LocalBuckets
 from app.auth.actors import Actors
 from app.auth.keys import KeysError, development_keys, read_keys
@@ -26,11 +27,13 @@ from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import RateLimitService
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
-from app.engine.operation import Engine
+from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, HttpMetrics
+from app.telemetry import DatabaseMetrics, DocumentMetrics, HttpMetrics
+from app.web.documents import Documents
+from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ class Wiring:
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens)
+        suggestions = settings.environment == "development"
+        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens, suggestions)
+        self.documents = self._documents()
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
@@ -72,6 +77,12 @@ class Wiring:
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
         )
+
+    def _documents(self) -> Documents:
+        settings, record = self.settings, DocumentMetrics(self.registry).record
+        ttl = settings.persisted_query_ttl
+        store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
+        return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
 
     async def database_answers(self) -> bool:
         await fetch_applied(self.database)
@@ -89,6 +100,23 @@ class Wiring:
     async def close(self) -> None:
         await self.redis.aclose()
         await self.database.close()
+
+
+def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
+    """Texts by all of their ids, each valid. Raises SettingsError for the first that is not."""
+    if settings.trusted_documents == "off" or settings.trusted_documents_path is None:
+        return {}
+    try:
+        documents = read_manifest(settings.trusted_documents_path)
+    except ManifestError as error:
+        raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {error}") from None
+    for name, text in documents.items():
+        try:
+            engine.check(text)
+        except RequestError as error:
+            reason = " ".join(error.errors[0].message.split())
+            raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {name} cannot be run: {reason}") from None
+    return by_every_id(documents)
 
 
 def tokens_of(settings: Settings) -> Tokens:

@@ -96,6 +96,18 @@ def check_length(text: str, limits: Limits) -> GraphQLError | None:
     )
 
 
+def introspects(document: DocumentNode) -> bool:
+    """Whether it asks for the schema anywhere; `__typename` does not."""
+    roots = [
+        node for node in document.definitions if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
+    ]
+    return any(
+        isinstance(selection, FieldNode) and selection.name.value in INTROSPECTION
+        for node in bottom_up(roots, {})
+        for selection in selections_of(node)
+    )
+
+
 def bottom_up(roots: Iterable[Definition], fragments: Fragments) -> Iterator[Selecting]:
     """Everything with a selection set that can be reached from `roots`, each once, what it selects before itself.
 

@@ -19,7 +19,7 @@ from graphql import (
 from graphql import OperationDefinitionNode as OperationNode
 
 from app.engine.batch import Context
-from app.engine.limits import Limits, check_length, check_limits
+from app.engine.limits import Limits, check_length, check_limits, introspects
 from app.engine.price import Price
 from app.engine.weights import Costs
 
@@ -42,6 +42,7 @@ class Document:
     node: DocumentNode
     operations: dict[str | None, OperationNode]
     prices: dict[str | None, Price]
+    introspects: bool
     error: RequestError | None
 
 
@@ -52,6 +53,7 @@ class Operation:
     node: DocumentNode
     definition: OperationNode
     price: Price
+    introspects: bool  # its document asks for the schema: a fact, and who may is decided per request
 
     @property
     def name(self) -> str | None:
@@ -63,11 +65,13 @@ class Operation:
 
 
 class Engine:
-    """`max_tokens` bounds a document before anything is made of it."""
+    """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant."""
 
-    def __init__(self, schema: GraphQLSchema, costs: Costs, limits: Limits, max_tokens: int) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, costs: Costs, limits: Limits, max_tokens: int, suggestions: bool = True
+    ) -> None:
         self.schema, self._costs = schema, costs
-        self._limits, self._max_tokens = limits, max_tokens
+        self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._cached = 0
 
@@ -87,7 +91,12 @@ class Engine:
             name = next(iter(document.operations))
         if name not in document.operations:
             raise _refused("operation", "The document has no operation of the name in `operationName`.")
-        return Operation(document.node, document.operations[name], document.prices[name])
+        return Operation(document.node, document.operations[name], document.prices[name], document.introspects)
+
+    def check(self, text: str) -> None:
+        """Raises RequestError where the text is not valid; it is not remembered."""
+        if error := self._read(text).error:
+            raise error
 
     async def execute(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         result = execute(
@@ -96,6 +105,7 @@ class Engine:
             variable_values=variables,
             operation_name=operation.name,
             context_value=context,
+            hide_suggestions=not self._suggestions,
         )
         return await result if isawaitable(result) else result
 
@@ -110,10 +120,10 @@ class Engine:
             return _unreadable(_refused("parse", "The document is nested too deep: split it."))
         operations = {d.name.value if d.name else None: d for d in node.definitions if isinstance(d, OperationNode)}
         if fault := self._fault(node, operations):
-            return Document(node, operations, {}, fault)
+            return Document(node, operations, {}, False, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
         prices = {name: Price(self.schema, self._costs, operation, fragments) for name, operation in operations.items()}
-        return Document(node, operations, prices, None)
+        return Document(node, operations, prices, introspects(node), None)
 
     def _fault(self, node: DocumentNode, operations: dict[str | None, OperationNode]) -> RequestError | None:
         """Limits come first: validation takes exponential time for some documents that break them."""
@@ -121,7 +131,7 @@ class Engine:
             return RequestError("limits", errors)
         if not operations:
             return _refused("validate", "The document has no operation: there is nothing to run.")
-        if errors := validate(self.schema, node):
+        if errors := validate(self.schema, node, hide_suggestions=not self._suggestions):
             return RequestError("validate", errors)
         return None
 
@@ -140,4 +150,4 @@ def _refused(phase: str, message: str) -> RequestError:
 
 
 def _unreadable(error: RequestError) -> Document:
-    return Document(DocumentNode(definitions=()), {}, {}, error)
+    return Document(DocumentNode(definitions=()), {}, {}, False, error)

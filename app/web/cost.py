@@ -2,17 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from starlette.requests import Request
-
 from app.engine.price import Price
 from app.kernel.errors import PathCost
 
-HEADER = "x-graphql-cost"
 COSTLIEST = 3  # paths that are told to who is refused
-
-
-def asks_for_cost(request: Request) -> bool:
-    return request.headers.get(HEADER) == "1"
 
 
 def cost_report(price: Price, variables: Mapping[str, object], limit: int) -> dict[str, object]:

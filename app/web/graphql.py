@@ -1,134 +1,133 @@
 """The GraphQL endpoint: HTTP in, engine, HTTP out (GraphQL over HTTP); GraphiQL for a browser in development."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.context import RequestContext
-from app.engine.operation import Engine, RequestError
-from app.kernel.actor import Actor
-from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthenticated, Unavailable
-from app.web import errors
+from app.engine.operation import Engine
+from app.kernel.actor import GUEST, Actor
 from app.web.accept import preferred
+from app.web.answer import Answer, Answers, Statuses
+from app.web.asked import asked_of
 from app.web.client import client_of
-from app.web.cost import asks_for_cost, cost_report, costliest
-from app.web.dry_run import dry_run
+from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
+from app.web.headers import COST, Headers, read_headers
 from app.web.observe import about
-from app.web.request import Refused, read_request
-
-log = structlog.get_logger()
+from app.web.refused import Refused
+from app.web.request import read_body, read_query
+from app.web.respond import respond, respond_to_get, without_body
+from app.web.run import Caller, ContextOf, Runner
 
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
-STATUS_OF_PHASE: Mapping[str, int] = {"parse": 400, "operation": 400, "validate": 422, "limits": 422}
+ALLOW = {"allow": "GET, HEAD, POST, OPTIONS"}
+PARAMETERS = (b"query=", b"documentId=", b"extensions=")  # each makes a GET a request rather than a visit
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     max_body_bytes: int
+    max_query_bytes: int  # of a GET's query string
+    max_batch: int  # operations in one request; 0: no lists
     max_cost: int  # points
+    max_age: int  # seconds
     graphiql: bool
+    guests_introspect: bool
+    statuses: Statuses = field(default_factory=Statuses)
 
 
 class GraphQLEndpoint:
-    """`actor_of` takes the Authorization header; `context_of` makes what resolvers see, from the actor, the request's
-    id, the caller's address and the operation's cost in points."""
+    """`actor_of` takes the Authorization header; for `context_of` see Runner."""
 
     def __init__(
         self,
         engine: Engine,
+        documents: Documents,
         actor_of: Callable[[str | None], Awaitable[Actor]],
-        context_of: Callable[[Actor, str, str, int], RequestContext],
+        context_of: ContextOf,
         settings: EndpointSettings,
     ) -> None:
-        self._engine, self._actor_of, self._context_of = engine, actor_of, context_of
-        self._settings = settings
+        self._actor_of, self._settings = actor_of, settings
+        self._answers = Answers(settings.statuses)
+        self._runner = Runner(
+            engine, documents, context_of, self._answers, settings.max_cost, settings.guests_introspect
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._answer(request)
+        response = await self._respond(request)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if request.method not in ("GET", "POST"):
-            allow = {"allow": "GET, POST"}
-            return _response(
-                LEGACY, 405, _errors(errors.bad_request("Use POST, or GET for a query.", "METHOD_NOT_ALLOWED")), allow
-            )
-        accept = request.headers.get("accept")
-        if request.method == "GET" and "query" not in request.query_params and self._settings.graphiql:
-            if preferred(accept, ("application/json", "text/html")) == "text/html":
-                return graphiql_page()
-        media = preferred(accept, (MODERN, LEGACY)) if accept and accept.strip() else LEGACY
-        if media is None:
-            message = f"Accept {MODERN} or {LEGACY}."
-            return _response(LEGACY, 406, _errors(errors.bad_request(message, "NOT_ACCEPTABLE")))
+    async def _respond(self, request: Request) -> Response:
+        method, media, facts = request.method, LEGACY, about(request.scope)
+        headers: Headers = {}
         try:
-            return await self._run(request, media)
-        except Refused as refused:
-            body = _errors(errors.bad_request(refused.message, refused.code))
-            return _response(media, refused.status, body, refused.headers)
-        except RequestError as error:
-            status = STATUS_OF_PHASE[error.phase] if media == MODERN else 200
-            return _response(media, status, {"errors": errors.format_refusals(error.errors, error.phase)})
-        except DomainError as error:
-            return _response(media, *_refusal(error))
-        except Exception:  # the outermost: whatever it is, the caller gets an answer of our form, and it is logged
-            log.exception("request failed")
-            return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
+            if method not in ("POST", "GET", "HEAD"):
+                return _to_other_method(method)
+            headers = read_headers(request.scope)
+            if method != "POST" and self._is_visit(request, headers):
+                page = graphiql_page()
+                return without_body(page) if method == "HEAD" else page
+            media = _media(headers)
+            facts.actor = await self._actor_of(headers.get(b"authorization"))
+            answer = await self._answer(request, headers, media)
+        except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
+            answer = self._answers.to(error, media == LEGACY, facts.request_id)
+        if method == "POST":
+            return respond(answer, media)
+        unless, guest = headers.get(b"if-none-match"), facts.actor is GUEST
+        response = respond_to_get(answer, media, unless, guest, self._settings.max_age)
+        return without_body(response) if method == "HEAD" else response
 
-    async def _run(self, request: Request, media: str) -> Response:
-        facts = about(request.scope)
-        facts.actor = actor = await self._actor_of(request.headers.get("authorization"))
-        asked = await read_request(request, self._settings.max_body_bytes)
-        operation = self._engine.operation(asked.query, asked.operation_name)
-        facts.operation = operation.name
-        if request.method == "GET" and operation.mutates:
-            raise Refused(405, "METHOD_NOT_ALLOWED", "A mutation needs POST.", {"allow": "POST"})
-        cost = operation.price.of(asked.variables)
-        dearest = costliest(operation.price, asked.variables)
-        context = self._context_of(actor, facts.request_id, client_of(request), cost)
-        if (dry := dry_run(operation, asked.variables)) is not None:
-            operation = dry
-        elif cost > self._settings.max_cost:
-            limit = self._settings.max_cost
-            raise QueryTooComplex(cost, limit, f"at most {limit} are allowed", dearest())
+    def _is_visit(self, request: Request, headers: Headers) -> bool:
+        """A browser comes for GraphiQL."""
+        query: bytes = request.scope["query_string"]
+        if not self._settings.graphiql or any(name in query for name in PARAMETERS):
+            return False
+        return preferred(headers.get(b"accept"), (LEGACY, "text/html")) == "text/html"
+
+    async def _answer(self, request: Request, headers: Headers, media: str) -> Answer:
+        facts, safe = about(request.scope), request.method != "POST"
+        asks_cost = headers.get(COST) == "1"
+        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY, asks_cost)
+        if safe:
+            parameters: Any = read_query(request.scope["query_string"], headers, self._settings.max_query_bytes)
         else:
-            context.rate_limit.charge(cost, dearest)
-        result = await self._engine.execute(operation, asked.variables, context)
-        body: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            body = {"errors": errors.format_failures(result.errors, facts.request_id), "data": result.data}
-            if result.data is None and all(error.path is None for error in result.errors):
-                del body["data"]  # variables were refused before anything was run
-                return _response(media, 422 if media == MODERN else 200, body)
-        if asks_for_cost(request):
-            body["extensions"] = cost_report(operation.price, asked.variables, self._settings.max_cost)
-        return _response(media, 200, body)
+            parameters = await read_body(request, headers, self._settings.max_body_bytes)
+            if isinstance(parameters, list):
+                return await self._answer_each(parameters, caller)
+        return await self._runner.run(asked_of(parameters), caller)
+
+    async def _answer_each(self, batch: Sequence[object], caller: Caller) -> Answer:
+        """One after the other, so that each is charged and mutations keep their order; 200, whatever became of each."""
+        if not 0 < len(batch) <= self._settings.max_batch:
+            limit = self._settings.max_batch
+            message = f"A list must have 1 to {limit} requests." if limit else "Send one request, not a list."
+            raise Refused(400, "BAD_REQUEST", message)
+        return Answer(200, [(await self._one_of_batch(parameters, caller)).body for parameters in batch])
+
+    async def _one_of_batch(self, parameters: object, caller: Caller) -> Answer:
+        try:
+            return await self._runner.run(asked_of(parameters), caller)
+        except Exception as error:  # outermost for this one: the others are answered all the same
+            return self._answers.to(error, caller.legacy, caller.facts.request_id)
 
 
-def _refusal(error: DomainError) -> tuple[int, dict[str, Any], dict[str, str]]:
-    body = _errors(errors.refusal(error))
-    if isinstance(error, Unauthenticated):
-        return 401, body, {"www-authenticate": 'Bearer error="invalid_token"'}
-    if isinstance(error, RateLimited):
-        return 429, body, {"retry-after": str(error.retry_after)}
-    if isinstance(error, Unavailable):
-        return 503, body, {"retry-after": str(error.retry_after)}
-    return 422, body, {}
+def _media(headers: Headers) -> str:
+    """Raises Refused. Who does not name the modern type, as with `*/*` or nothing, gets what every client can read."""
+    accept = headers.get(b"accept")
+    media = preferred(accept, (MODERN, LEGACY) if accept and MODERN in accept.lower() else (LEGACY, MODERN))
+    if media is None:
+        raise Refused(406, "NOT_ACCEPTABLE", f"Accept {MODERN} or {LEGACY}, in UTF-8.")
+    return media
 
 
-def _errors(*found: errors.Formatted) -> dict[str, Any]:
-    return {"errors": list(found)}
-
-
-def _response(media: str, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
-    return Response(content, status, {**(headers or {}), "vary": "Accept"}, f"{media}; charset=utf-8")
+def _to_other_method(method: str) -> Response:
+    if method == "OPTIONS":
+        return Response(b"", 204, ALLOW)
+    raise Refused(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for a query.", ALLOW)

@@ -1,87 +1,91 @@
-"""What a GraphQL request is over HTTP: read, bounded and checked before anything is done with it (GraphQL over HTTP)."""
+"""The parameters of a GraphQL request as HTTP carries them: in the query string, or in a JSON body (GraphQL over HTTP
+§4). It bounds and decodes them, and must not ask what they mean."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from app.web.headers import Headers
+from app.web.refused import Refused
 
-class Refused(Exception):
-    """The request is answered with this status, and goes no further."""
-
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.headers = status, code, message, headers or {}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The parameters of a GraphQL request."""
-
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any]
+NAMES = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
+FIELDS = 100  # parameters of a query string at most; those that are not ours are left alone
+JSON = "application/json"
 
 
-async def read_request(request: Request, max_bytes: int) -> Asked:
-    """Raises Refused for what is no well-formed GraphQL request."""
-    if request.method == "GET":
-        parameters: dict[str, Any] = dict(request.query_params)
-        for name in ("variables", "extensions"):
-            if name in parameters:
-                parameters[name] = _json(parameters[name].encode(), f"the parameter `{name}`")
-        return _asked(parameters)
-    if _media_type(request) != "application/json":
-        message = "Send the request as JSON, with the header `Content-Type: application/json`."
-        raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without Content-Encoding.")
-    body = _json(await _body(request, max_bytes), "the body")
-    if not isinstance(body, dict):
-        raise Refused(400, "BAD_REQUEST", 'The body must be a JSON object such as {"query": "{ viewer { name } }"}.')
-    return _asked(body)
+def read_query(query: bytes, headers: Headers, max_bytes: int) -> dict[str, Any]:
+    """Of a GET. Raises Refused. What is empty counts as not sent (§4.3)."""
+    if len(query) > max_bytes:
+        message = f"The query string must have at most {max_bytes} bytes: use POST, or a persisted document."
+        raise Refused(414, "URI_TOO_LONG", message)
+    if b"content-type" in headers and _media_type(headers[b"content-type"]) != JSON:
+        raise _unsupported("Send no Content-Type with GET, or `application/json`.")
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
+    except ValueError:
+        message = "The query string must be `name=value` pairs, percent-encoded in UTF-8, 100 at most."
+        raise Refused(400, "BAD_REQUEST", message) from None
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in NAMES and value:
+            if name in found:
+                raise Refused(400, "BAD_REQUEST", f"Send the parameter `{name}` once.")
+            found[name] = value
+    for name in ("variables", "extensions"):
+        if name in found:
+            found[name] = _json(found[name].encode(), f"The parameter `{name}`")
+    return found
 
 
-def _media_type(request: Request) -> str | None:
-    media, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+async def read_body(request: Request, headers: Headers, max_bytes: int) -> Any:
+    """Of a POST: any JSON value. Raises Refused."""
+    if _media_type(headers.get(b"content-type", "")) != JSON:
+        raise _unsupported("Send the request as JSON in UTF-8, with the header `Content-Type: application/json`.")
+    encoding = headers.get(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() != "identity":
+        # Not worth a decompression bomb: requests are short, and long documents can be persisted.
+        message, accepted = "Send the body as it is, without Content-Encoding.", {"accept-encoding": "identity"}
+        raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, accepted)
+    return _json(await _body(request, headers.get(b"content-length", ""), max_bytes), "The body")
+
+
+@lru_cache(maxsize=64)
+def _media_type_of(header: str) -> str | None:
+    media, *parameters = (part.strip().lower() for part in header.split(";"))
     charset = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")]
     return media if charset in ([], ["utf-8"], ["utf8"]) else None
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
-    too_large = Refused(413, "PAYLOAD_TOO_LARGE", f"The body must have at most {max_bytes} bytes.")
-    length = request.headers.get("content-length", "0")
+def _media_type(header: str) -> str | None:
+    """None where the charset is another one than UTF-8."""
+    return _media_type_of(header) if len(header) <= 200 else None
+
+
+def _unsupported(message: str) -> Refused:
+    return Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {"accept-post": JSON})
+
+
+async def _body(request: Request, length: str, max_bytes: int) -> bytes:
+    too_large = f"The body must have at most {max_bytes} bytes."
     if length.isdigit() and len(length) < 20 and int(length) > max_bytes:
-        raise too_large
-    body = bytearray()
+        raise Refused(413, "PAYLOAD_TOO_LARGE", too_large)
+    pieces, size = [], 0
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise too_large
+        async for piece in request.stream():
+            size += len(piece)
+            if size > max_bytes:
+                raise Refused(413, "PAYLOAD_TOO_LARGE", too_large)
+            pieces.append(piece)
     except ClientDisconnect:
         raise Refused(400, "BAD_REQUEST", "The body did not arrive.") from None
-    return bytes(body)
+    return b"".join(pieces)
 
 
 def _json(text: bytes, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Refused(400, "BAD_REQUEST", f"{what.capitalize()} is no valid JSON: {error.msg}.") from None
-
-
-def _asked(parameters: Mapping[str, Any]) -> Asked:
-    query, name = parameters.get("query"), parameters.get("operationName")
-    variables = parameters.get("variables")
-    if not isinstance(query, str) or not query.strip():
-        raise Refused(400, "BAD_REQUEST", "`query` is missing: it must be the text of a GraphQL document.")
-    if name is not None and not isinstance(name, str):
-        raise Refused(400, "BAD_REQUEST", "`operationName` must be a string.")
-    if variables is not None and not isinstance(variables, dict):
-        raise Refused(400, "BAD_REQUEST", "`variables` must be a JSON object.")
-    if not isinstance(parameters.get("extensions"), dict | None):
-        raise Refused(400, "BAD_REQUEST", "`extensions` must be a JSON object.")
-    return Asked(query, name or None, variables or {})
+        raise Refused(400, "BAD_REQUEST", f"{what} is no valid JSON: {error.msg}.") from None

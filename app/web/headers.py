@@ -1,0 +1,27 @@
+"""The headers that the endpoint looks at, found in one pass; one that must not come twice is refused when it does."""
+
+from collections.abc import Mapping
+
+from starlette.types import Scope
+
+from app.web.refused import Refused
+
+COST = b"x-graphql-cost"  # 1: the answer says what the operation costs
+ONCE = frozenset({b"authorization", b"content-type", b"content-length"})  # two of them could mean two things
+LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match", COST})  # several are one list (RFC 9110 §5.3)
+
+type Headers = Mapping[bytes, str]  # by lower-case name
+
+
+def read_headers(scope: Scope) -> Headers:
+    """Raises Refused."""
+    found: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in ONCE:
+            if name in found:
+                raise Refused(400, "BAD_REQUEST", f"Send the header {name.decode().title()} once.")
+            found[name] = value.decode("latin-1")
+        elif name in LISTS:
+            text = value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+    return found

@@ -1,0 +1,92 @@
+"""One GraphQL operation: from what is asked to what is answered. It knows HTTP only as far as GraphQL does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphql import GraphQLError
+
+from app.context import RequestContext
+from app.engine.operation import Engine, Operation, RequestError
+from app.kernel.actor import Actor
+from app.kernel.errors import QueryTooComplex
+from app.web import errors
+from app.web.answer import Answer, Answers
+from app.web.asked import Asked
+from app.web.cost import cost_report, costliest
+from app.web.documents import Documents
+from app.web.dry_run import dry_run
+from app.web.observe import Facts
+from app.web.refused import Refused
+
+PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for guests by their address
+
+type ContextOf = Callable[[Actor, str, str, int], RequestContext]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is known of the request around the operation. `safe`: by a method that must not change anything;
+    `asks_cost`: the answer shall say what the operation costs."""
+
+    actor: Actor
+    facts: Facts
+    client: str
+    safe: bool
+    legacy: bool
+    asks_cost: bool
+
+
+class Runner:
+    """`context_of` takes the actor, the request's id, the caller's address and the operation's cost in points;
+    `max_cost` in points; without `guests_introspect` the schema is shown only to those who have a token."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        documents: Documents,
+        context_of: ContextOf,
+        answers: Answers,
+        max_cost: int,
+        guests_introspect: bool,
+    ) -> None:
+        self._engine, self._documents, self._context_of, self._answers = engine, documents, context_of, answers
+        self._max_cost, self._guests_introspect = max_cost, guests_introspect
+
+    async def run(self, asked: Asked, caller: Caller) -> Answer:
+        """Raises Refused, RequestError and DomainError."""
+        found = await self._documents.find(asked)
+        operation = self._engine.operation(found.text, asked.operation_name)
+        caller.facts.operation = operation.name
+        self._admit(operation, caller)
+        cost = operation.price.of(asked.variables)
+        context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
+        dearest = costliest(operation.price, asked.variables)
+        extensions = cost_report(operation.price, asked.variables, self._max_cost) if caller.asks_cost else None
+        if (dry := dry_run(operation, asked.variables)) is not None:
+            operation = dry
+        elif cost > self._max_cost:
+            raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
+        else:
+            context.rate_limit.charge(cost, dearest)
+        if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
+            await self._documents.keep(found)
+        result = await self._engine.execute(operation, asked.variables, context)
+        if result.errors:
+            failures = errors.format_failures(result.errors, caller.facts.request_id)
+            if result.data is None and all(error.path is None for error in result.errors):
+                return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
+            return self._answers.of(result.data, failures, caller.legacy, False, extensions)
+        kept = found.kept and PERISHABLE not in found.text
+        return self._answers.of(result.data, [], caller.legacy, kept, extensions)
+
+    def _admit(self, operation: Operation, caller: Caller) -> None:
+        if caller.safe and operation.mutates:
+            raise Refused(405, "METHOD_NOT_ALLOWED", "A mutation needs POST.", {"allow": "POST"})
+        # Asked of the caller, each time: the document and what is wrong with it are remembered for all callers alike.
+        if operation.introspects and not self._guests_introspect and caller.actor.user_id is None:
+            raise _no_introspection()
+
+
+def _no_introspection() -> RequestError:
+    message = "Only users may ask for the schema: send a token, or read schema.graphql."
+    return RequestError("validate", [GraphQLError(message, extensions={"code": "INTROSPECTION_REFUSED"})])
