@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     )
     max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
     max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
+    executor: Literal["compiled", "reference"] = Field(
+        "compiled", description="What runs operations: plans of our own, or graphql-core alone, which is slower."
+    )
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
     user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
 

@@ -30,7 +30,7 @@ from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.resolvers.root import core
-from app.telemetry import DatabaseMetrics, HttpMetrics
+from app.telemetry import DatabaseMetrics, EngineMetrics, HttpMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Wiring:
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        self.engine = Engine(core, Limits(depth=settings.max_depth), settings.max_tokens)
+        limits = Limits(depth=settings.max_depth)
+        self.engine = Engine(core, limits, settings.max_tokens, settings.executor, EngineMetrics(self.registry).record)
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""

@@ -1,9 +1,10 @@
-"""Operations: found by their text, or parsed, checked and validated once; run by graphql-core over the resolvers."""
+"""Operations: found by their text, or parsed, checked and validated once; run by a plan, or whole by graphql-core."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 
 from graphql import (
     DocumentNode,
@@ -17,13 +18,18 @@ from graphql import (
     validate,
 )
 from graphql import OperationDefinitionNode as OperationNode
+from graphql.execution.values import VariableValues
 
 from app.engine.batch import Context
+from app.engine.compiled import run_plan
 from app.engine.limits import Limits, check_limits
+from app.engine.plans import Plans
 from app.engine.price import Price
 
 CACHED = 400_000  # characters of documents in all; parsed and priced, each takes 107 bytes as measured: 43 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
+
+type Executor = Literal["compiled", "reference"]
 
 
 class RequestError(Exception):
@@ -41,16 +47,18 @@ class Document:
     node: DocumentNode
     operations: dict[str | None, OperationNode]
     prices: dict[str | None, Price]
+    plans: dict[str | None, Plans]
     error: RequestError | None
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document."""
+    """One operation of a valid document. Without plans it is run by graphql-core."""
 
     node: DocumentNode
     definition: OperationNode
     price: Price
+    plans: Plans | None
 
     @property
     def name(self) -> str | None:
@@ -62,11 +70,19 @@ class Operation:
 
 
 class Engine:
-    """`max_tokens` bounds a document before anything is made of it."""
+    """`max_tokens` bounds a document before anything is made of it; `on_executed` is told what ran each operation."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, max_tokens: int) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        max_tokens: int,
+        executor: Executor = "compiled",
+        on_executed: Callable[[Executor], None] = lambda executor: None,
+    ) -> None:
         self.schema = schema
         self._limits, self._max_tokens = limits, max_tokens
+        self._executor, self._on_executed = executor, on_executed
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._cached = 0
 
@@ -86,9 +102,22 @@ class Engine:
             name = next(iter(document.operations))
         if name not in document.operations:
             raise _refused("operation", "The document has no operation of the name in `operationName`.")
-        return Operation(document.node, document.operations[name], document.prices[name])
+        return Operation(document.node, document.operations[name], document.prices[name], document.plans[name])
 
     async def execute(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        """The plan's way where there is a plan, else graphql-core's; the result is the same."""
+        if self._executor == "compiled" and operation.plans:
+            coerced = operation.plans.variables.coerce(variables)
+            if not isinstance(coerced, VariableValues):
+                return ExecutionResult(None, coerced)
+            plan = operation.plans.plan(coerced)
+            if plan is not None:
+                self._on_executed("compiled")
+                return await run_plan(self.schema, plan, coerced, context)
+        self._on_executed("reference")
+        return await self._reference(operation, variables, context)
+
+    async def _reference(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         result = execute(
             self.schema,
             operation.node,
@@ -107,10 +136,11 @@ class Engine:
             return _unreadable(_refused("parse", "The document is nested too deep: split it."))
         operations = {d.name.value if d.name else None: d for d in node.definitions if isinstance(d, OperationNode)}
         if fault := self._fault(node, operations):
-            return Document(node, operations, {}, fault)
+            return Document(node, operations, {}, {}, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
         prices = {name: Price(self.schema, operation, fragments) for name, operation in operations.items()}
-        return Document(node, operations, prices, None)
+        plans = {name: Plans(self.schema, node, operation, fragments) for name, operation in operations.items()}
+        return Document(node, operations, prices, plans, None)
 
     def _fault(self, node: DocumentNode, operations: dict[str | None, OperationNode]) -> RequestError | None:
         """Limits come first: validation takes exponential time for some documents that break them."""
@@ -137,4 +167,4 @@ def _refused(phase: str, message: str) -> RequestError:
 
 
 def _unreadable(error: RequestError) -> Document:
-    return Document(DocumentNode(definitions=()), {}, {}, error)
+    return Document(DocumentNode(definitions=()), {}, {}, {}, error)
