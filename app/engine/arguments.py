@@ -1,9 +1,10 @@
-"""Variables and arguments: what is plainly right is taken as it is, all else is coerced by graphql-core and Strawberry.
+"""Variables and arguments: what is plainly right is converted here, all else is left to graphql-core and Strawberry.
 
 A field's arguments are made once per plan where they hold no variable, else once per run, never once per parent.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from graphql import (
@@ -12,31 +13,28 @@ from graphql import (
     GraphQLField,
     GraphQLNonNull,
     GraphQLSchema,
-    NamedTypeNode,
     NonNullTypeNode,
-    Undefined,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    is_input_type,
+    type_from_ast,
     visit,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
+from strawberry.types.unset import UnsetType
+
+from app.engine.inputs import Convert, coercer, converter, has_default
 
 NO_VARIABLES = VariableValues({}, {})
 MAX_ERRORS = 50  # of one request's variables, as graphql-core has it
-IMMUTABLE = (str, int, float, bool, type(None))  # values that may be handed out again and again
+IMMUTABLE = (str, int, float, bool, type(None), Enum, UnsetType)
 
-type Accepts = Callable[[Any], bool]
-type Plain = tuple[str, str, bool]  # parameter, variable, may it be null or left out
-PLAIN: Mapping[str, Accepts] = {  # JSON values that these types' coercion returns unchanged
-    "String": lambda value: value.__class__ is str,
-    "ID": lambda value: value.__class__ is str,
-    "Boolean": lambda value: value.__class__ is bool,
-    "Int": lambda value: value.__class__ is int and -(2**31) <= value < 2**31,
-}
+type Plain = tuple[str, str, bool, Convert]  # parameter, variable, may it be null or left out, conversion
 
 
 class Variables:
@@ -44,35 +42,40 @@ class Variables:
 
     def __init__(self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]) -> None:
         self._schema, self._definitions = schema, definitions
-        self._plain = [_plain_variable(definition) for definition in definitions]
+        self._plain: list[tuple[str, Convert, bool]] | None = None
 
     def coerce(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The coerced values, or the request errors that they are."""
         if not self._definitions:
             return NO_VARIABLES
-        coerced: dict[str, Any] = {}
-        for name, accepts, optional, nullable in self._plain:
-            if name not in given:
-                if optional:
-                    continue
-                break
-            value = given[name]
-            if not accepts(value) and not (value is None and nullable):
-                break
-            coerced[name] = value
-        else:
-            return VariableValues({}, coerced)
-        return get_variable_values(self._schema, self._definitions, dict(given), max_errors=MAX_ERRORS)
+        try:
+            return VariableValues({}, self._coerced(given))
+        except Exception:  # something is not plainly right: graphql-core knows whether it is wrong, and how
+            return get_variable_values(self._schema, self._definitions, dict(given), max_errors=MAX_ERRORS)
+
+    def _coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if self._plain is None:
+            self._plain = [self._conversion(definition) for definition in self._definitions]
+        return {
+            name: coerce(given[name]) for name, coerce, optional in self._plain if not (optional and name not in given)
+        }
+
+    def _conversion(self, definition: VariableDefinitionNode) -> tuple[str, Convert, bool]:
+        """(name, conversion, may it be left out)."""
+        type_ = type_from_ast(self._schema, definition.type)
+        assert is_input_type(type_)
+        optional = definition.default_value is None and not isinstance(definition.type, NonNullTypeNode)
+        return definition.variable.name.value, coercer(type_), optional
 
 
 class Arguments:
     """The arguments of one field."""
 
     def __init__(
-        self, converter: GraphQLCoreConverter, definition: StrawberryField, field: GraphQLField, node: FieldNode
+        self, schema: GraphQLCoreConverter, definition: StrawberryField, field: GraphQLField, node: FieldNode
     ) -> None:
-        self._converter, self._definition, self._field, self._node = converter, definition, field, node
-        self._plain = _plain_arguments(converter, definition, field, node)
+        self._schema, self._definition, self._field, self._node = schema, definition, field, node
+        self._plain = _plain_arguments(schema, definition, field, node)
         self._constant = not _uses_variables(node)
         self._values: dict[str, Any] | None = None
         self._requests: list[Hashable] = []
@@ -97,49 +100,47 @@ class Arguments:
         values = convert_arguments(
             get_argument_values(self._field, self._node, variables),
             self._definition.arguments,
-            scalar_registry=self._converter.scalar_registry,
-            config=self._converter.config,
+            scalar_registry=self._schema.scalar_registry,
+            config=self._schema.config,
         )
-        if self._constant and all(isinstance(value, IMMUTABLE) for value in values.values()):
+        if self._constant and all(map(_may_be_shared, values.values())):
             self._values = values.copy()
         return values
 
 
-def _plain_variable(definition: VariableDefinitionNode) -> tuple[str, Accepts, bool, bool]:
-    """(name, what is taken as it is, may it be left out, may it be null)."""
-    nullable = not isinstance(definition.type, NonNullTypeNode)
-    named = definition.type.type if isinstance(definition.type, NonNullTypeNode) else definition.type
-    accepts = PLAIN.get(named.name.value) if isinstance(named, NamedTypeNode) else None
-    optional = nullable and definition.default_value is None
-    return definition.variable.name.value, accepts or (lambda value: False), optional, nullable
-
-
 def _plain_arguments(
-    converter: GraphQLCoreConverter, definition: StrawberryField, field: GraphQLField, node: FieldNode
+    schema: GraphQLCoreConverter, definition: StrawberryField, field: GraphQLField, node: FieldNode
 ) -> list[Plain] | None:
-    """None where some argument is no variable of a plain type."""
-    parameters = {converter.config.name_converter.from_argument(a): a.python_name for a in definition.arguments}
+    """None where some argument is no variable, or Strawberry must convert it."""
+    parameters = {schema.config.name_converter.from_argument(argument): argument for argument in definition.arguments}
     found = []
     for argument in node.arguments or ():
         name, declared = argument.name.value, field.args[argument.name.value]
-        type_ = declared.type.of_type if isinstance(declared.type, GraphQLNonNull) else declared.type
-        if not isinstance(argument.value, VariableNode) or str(type_) not in PLAIN:
+        convert = converter(parameters[name].type, schema)
+        if not isinstance(argument.value, VariableNode) or convert is None:
             return None
-        has_default = declared.default is not None or declared.default_value is not Undefined
-        found.append((parameters[name], argument.value.name.value, type_ is declared.type and not has_default))
+        optional = not isinstance(declared.type, GraphQLNonNull) and not has_default(declared)
+        found.append((parameters[name].python_name, argument.value.name.value, optional, convert))
     return found
 
 
 def _taken(plain: Sequence[Plain], coerced: Mapping[str, Any]) -> dict[str, Any] | None:
     """The arguments; None where graphql-core must say what becomes of one that is null or left out."""
     values = {}
-    for parameter, variable, optional in plain:
+    for parameter, variable, optional, convert in plain:
         value = coerced.get(variable)
         if value is not None or (optional and variable in coerced):
-            values[parameter] = value
+            values[parameter] = convert(value)
         elif not optional:
             return None
     return values
+
+
+def _may_be_shared(value: object) -> bool:
+    """May it be handed out again and again? Input objects may, as nobody changes them; lists and JSON may not."""
+    if isinstance(value, IMMUTABLE):
+        return True
+    return get_object_definition(value) is not None and all(map(_may_be_shared, vars(value).values()))
 
 
 def _uses_variables(node: FieldNode) -> bool:

@@ -18,7 +18,7 @@ BATCHES = ("users", "features", "feature pages", "entry pages", "feature counts"
 
 NULL: Any = None
 NO_TAGS: list[Any] = [None, ["a", None], [7], "text", [["b"]]]
-NO_VERSIONS: list[Any] = [2**40, None, "x", 2.5]
+NO_VERSIONS: list[Any] = [2**40, 2**31, -(2**31) - 1, None, "x", 2.5]
 
 
 class World:
@@ -69,7 +69,7 @@ class World:
             metadata=NULL if broken() else Json(b'{"n": %d, "tags": ["a", null]}' % number),
             category=cast(Any, ["list"]) if broken() else dice.choice((None, "ui")),
             tags=dice.choice(NO_TAGS) if broken() else ["a"] * (number % 3),
-            version=dice.choice(NO_VERSIONS) if broken() else number,
+            version=dice.choice(NO_VERSIONS) if broken() or broken() else number,
             created_at=NULL if broken() else EPOCH + timedelta(minutes=number // 2),
             updated_at=EPOCH + timedelta(days=number),
             deleted_at=EPOCH if status == "DELETED" else None,

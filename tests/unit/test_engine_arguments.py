@@ -106,3 +106,44 @@ def test_an_edges_request_is_made_once_where_nothing_varies() -> None:
     given = VariableValues({}, {"n": 1})
     assert [constant.request(given, make), constant.request(given, make)] == ["request 1", "request 1"]
     assert [varying.request(given, make), varying.request(given, make)] == ["request 2", "request 3"]
+
+
+INPUT = "mutation($i: CreateFeatureInput!) { createFeature(input: $i) }"
+
+
+def input_of(given: object) -> Any:
+    """What the resolver gets of a variable that is an input object."""
+    operation = parsed(INPUT)
+    found = Variables(core, operation.variable_definitions or ()).coerce({"i": given})
+    if not isinstance(found, VariableValues):
+        return [error.message for error in found]
+    (node,) = operation.selection_set.selections
+    assert isinstance(node, FieldNode)
+    assert core.mutation_type
+    field = core.mutation_type.fields["createFeature"]
+    made = Arguments(core.extensions[BACKREF].schema_converter, field.extensions[BACKREF], field, node)
+    return vars(made.values(found)["input"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "x"},
+        {"description": None, "name": "x", "metadata": {"a": [1, None]}, "ownerId": "u", "clientMutationId": "c"},
+        {"name": "x", "ownerId": 7},
+        {"name": "x", "metadata": None},
+    ],
+)
+def test_an_input_object_is_what_graphql_core_and_strawberry_make_of_it(given: dict[str, Any]) -> None:
+    made = input_of(given)
+    names = {"ownerId": "owner_id", "clientMutationId": "client_mutation_id"}
+    expected = dict.fromkeys(["name", "description", "metadata", "owner_id", "client_mutation_id"], UNSET)
+    for name, value in given.items():
+        expected[names.get(name, name)] = "7" if value == 7 else value
+    assert made == expected
+
+
+@pytest.mark.parametrize("given", [{}, {"name": None}, {"name": 1}, {"name": "x", "more": 1}, [], None, "x"])
+def test_a_wrong_input_object_is_refused_as_graphql_core_does(given: object) -> None:
+    (message,) = input_of(given)
+    assert message.startswith("Variable '$i'")
