@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     cache_max_age: int = Field(
         0, ge=0, le=31_536_000, description="Seconds that a GET by id may be kept; 0: caches ask again each time."
     )
+    executor: Literal["compiled", "reference"] = Field(
+        "compiled", description="What runs operations: plans of our own, or graphql-core alone, which is slower."
+    )
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
     user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
 

@@ -59,6 +59,15 @@ class HttpMetrics:
         self._total.labels(*labels).inc()
 
 
+class EngineMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        total = Counter("graphql_executor", "Operations run, by what ran them.", ("path",), registry=registry)
+        self._total = {path: total.labels(path) for path in ("compiled", "reference")}
+
+    def record(self, path: str) -> None:
+        self._total[path].inc()
+
+
 class DatabaseMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._seconds = Histogram(

@@ -31,7 +31,7 @@ from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, DocumentMetrics, HttpMetrics
+from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
@@ -61,8 +61,15 @@ class Wiring:
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        suggestions = settings.environment == "development"
-        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens, suggestions)
+        self.engine = Engine(
+            core,
+            costs,
+            _limits(settings),
+            settings.max_tokens,
+            suggestions=settings.environment == "development",
+            executor=settings.executor,
+            on_executed=EngineMetrics(self.registry).record,
+        )
         self.documents = self._documents()
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:

@@ -18,16 +18,18 @@ What flows through a query is the domain object itself; the Strawberry class des
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import strawberry
+from strawberry.types.field import StrawberryField
 
 from app.engine.batch import Batch, BatchFor, Context, loader
 from app.engine.cost import Cost, sizes_of
 
 DECLARED = "engine"  # the key of our entry in a StrawberryField's metadata
+DESCRIBES = "__describes__"  # the attribute of a Strawberry class that holds the domain's
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Describes[P]:
             field = cls.__dict__.get(name)
             if (field is None or field.base_resolver is None) and not hasattr(origin, name):
                 raise TypeError(f"{cls.__name__}.{name}: {origin.__name__} has no such attribute")
+        setattr(cls, DESCRIBES, origin)
         setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010
         return strawberry.type(cls, description=inspect.getdoc(cls))
 
@@ -133,6 +136,19 @@ class Describes[P]:
         setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010
         costs = [*_weighed(weight), *sizes_of(resolve)]
         return _field(resolve, Edge(batch, key, arguments), description, costs=costs)
+
+
+def declared(definition: StrawberryField) -> Declared | None:
+    """What a type says of its field; None for an attribute, and for an ordinary resolver."""
+    metadata: Mapping[Any, Any] = definition.metadata or {}
+    found: Declared | None = metadata.get(DECLARED)
+    return found
+
+
+def described(cls: type) -> type | None:
+    """The domain's class that a Strawberry class describes, itself and not by way of what it inherits from."""
+    found: type | None = cls.__dict__.get(DESCRIBES)
+    return found
 
 
 def _field(

@@ -1,9 +1,10 @@
-"""Operations: found by their text, or parsed, checked and validated once; run by graphql-core over the resolvers."""
+"""Operations: found by their text, or parsed, checked and validated once; run by a plan, or whole by graphql-core."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 
 from graphql import (
     DocumentNode,
@@ -17,14 +18,19 @@ from graphql import (
     validate,
 )
 from graphql import OperationDefinitionNode as OperationNode
+from graphql.execution.values import VariableValues
 
 from app.engine.batch import Context
+from app.engine.compiled import run_plan
 from app.engine.limits import Limits, check_length, check_limits, introspects
+from app.engine.plans import Plans
 from app.engine.price import Price
 from app.engine.weights import Costs
 
 CACHED = 400_000  # characters of documents in all; parsed and priced, each takes 107 bytes as measured: 43 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
+
+type Executor = Literal["compiled", "reference"]
 
 
 class RequestError(Exception):
@@ -36,24 +42,14 @@ class RequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """A text that was parsed; `error` where it was not valid."""
-
-    node: DocumentNode
-    operations: dict[str | None, OperationNode]
-    prices: dict[str | None, Price]
-    introspects: bool
-    error: RequestError | None
-
-
-@dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document."""
+    """One operation of a valid document. Without plans it is run by graphql-core."""
 
     node: DocumentNode
     definition: OperationNode
     price: Price
     introspects: bool  # its document asks for the schema: a fact, and who may is decided per request
+    plans: Plans | None
 
     @property
     def name(self) -> str | None:
@@ -64,14 +60,32 @@ class Operation:
         return self.definition.operation is OperationType.MUTATION
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that was parsed: its operations by name, or what is wrong with it."""
+
+    operations: dict[str | None, Operation]
+    error: RequestError | None
+
+
 class Engine:
-    """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant."""
+    """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant;
+    `on_executed` is told what ran each operation."""
 
     def __init__(
-        self, schema: GraphQLSchema, costs: Costs, limits: Limits, max_tokens: int, suggestions: bool = True
+        self,
+        schema: GraphQLSchema,
+        costs: Costs,
+        limits: Limits,
+        max_tokens: int,
+        *,
+        suggestions: bool = True,
+        executor: Executor = "compiled",
+        on_executed: Callable[[Executor], None] = lambda executor: None,
     ) -> None:
         self.schema, self._costs = schema, costs
         self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
+        self._executor, self._on_executed = executor, on_executed
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._cached = 0
 
@@ -91,7 +105,7 @@ class Engine:
             name = next(iter(document.operations))
         if name not in document.operations:
             raise _refused("operation", "The document has no operation of the name in `operationName`.")
-        return Operation(document.node, document.operations[name], document.prices[name], document.introspects)
+        return document.operations[name]
 
     def check(self, text: str) -> None:
         """Raises RequestError where the text is not valid; it is not remembered."""
@@ -99,6 +113,19 @@ class Engine:
             raise error
 
     async def execute(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        """The plan's way where there is a plan, else graphql-core's; the result is the same."""
+        if self._executor == "compiled" and operation.plans:
+            coerced = operation.plans.variables.coerce(variables)
+            if not isinstance(coerced, VariableValues):
+                return ExecutionResult(None, coerced)
+            plan = operation.plans.plan(coerced)
+            if plan is not None:
+                self._on_executed("compiled")
+                return await run_plan(self.schema, plan, coerced, context)
+        self._on_executed("reference")
+        return await self._reference(operation, variables, context)
+
+    async def _reference(self, operation: Operation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         result = execute(
             self.schema,
             operation.node,
@@ -111,21 +138,31 @@ class Engine:
 
     def _read(self, text: str) -> Document:
         if too_long := check_length(text, self._limits):
-            return _unreadable(RequestError("limits", [too_long]))
+            return Document({}, RequestError("limits", [too_long]))
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
-            return _unreadable(RequestError("parse", [error]))
+            return Document({}, RequestError("parse", [error]))
         except RecursionError:
-            return _unreadable(_refused("parse", "The document is nested too deep: split it."))
-        operations = {d.name.value if d.name else None: d for d in node.definitions if isinstance(d, OperationNode)}
-        if fault := self._fault(node, operations):
-            return Document(node, operations, {}, False, fault)
+            return Document({}, _refused("parse", "The document is nested too deep: split it."))
+        definitions = [d for d in node.definitions if isinstance(d, OperationNode)]
+        if fault := self._fault(node, definitions):
+            return Document({}, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        prices = {name: Price(self.schema, self._costs, operation, fragments) for name, operation in operations.items()}
-        return Document(node, operations, prices, introspects(node), None)
+        asks_schema = introspects(node)
+        operations = {
+            definition.name.value if definition.name else None: Operation(
+                node,
+                definition,
+                Price(self.schema, self._costs, definition, fragments),
+                asks_schema,
+                Plans(self.schema, node, definition, fragments, suggestions=self._suggestions),
+            )
+            for definition in definitions
+        }
+        return Document(operations, None)
 
-    def _fault(self, node: DocumentNode, operations: dict[str | None, OperationNode]) -> RequestError | None:
+    def _fault(self, node: DocumentNode, operations: Sequence[OperationNode]) -> RequestError | None:
         """Limits come first: validation takes exponential time for some documents that break them."""
         if errors := check_limits(node, self._limits):
             return RequestError("limits", errors)
@@ -147,7 +184,3 @@ class Engine:
 
 def _refused(phase: str, message: str) -> RequestError:
     return RequestError(phase, [GraphQLError(message)])
-
-
-def _unreadable(error: RequestError) -> Document:
-    return Document(DocumentNode(definitions=()), {}, {}, False, error)

@@ -18,7 +18,8 @@ def dry_run(operation: Operation, variables: Mapping[str, object]) -> Operation 
         return None
     definition = replace(operation.definition, selection_set=SelectionSetNode(selections=kept))
     definitions = (definition if found is operation.definition else found for found in operation.node.definitions)
-    return replace(operation, node=replace(operation.node, definitions=tuple(definitions)), definition=definition)
+    node = replace(operation.node, definitions=tuple(definitions))
+    return replace(operation, node=node, definition=definition, plans=None)  # those are of the whole operation
 
 
 def _is_dry(selection: SelectionNode, variables: Mapping[str, object]) -> bool:

@@ -102,7 +102,7 @@ async def test_parallel_unconditional_acts_of_one_kind_write_once(world: World) 
 
 
 async def test_a_storm_of_all_writes_by_several_users_leaves_every_counter_and_trail_whole(world: World) -> None:
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     people: list[Who] = ["user", "manager", "admin"]
     features = [await world.create(f"{who} {number}", who=who) for number in range(3) for who in people]
 

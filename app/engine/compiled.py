@@ -1,0 +1,74 @@
+"""The compiled way: a plan's root fields are called as the resolvers that they are, what is below them is the run's."""
+
+import asyncio
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLResolveInfo, GraphQLSchema
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path, is_awaitable
+from graphql.type.definition import GraphQLResolveInfoHelpers
+from strawberry.types.info import Info
+
+from app.engine.batch import Context
+from app.engine.plan import Call, Plan
+from app.engine.run import Run
+from app.engine.shape import Level
+
+HELPERS = GraphQLResolveInfoHelpers(lambda awaitables: asyncio.gather(*awaitables), lambda values: None)
+
+
+async def run_plan(schema: GraphQLSchema, plan: Plan, variables: VariableValues, context: Context) -> ExecutionResult:
+    """Root fields of a mutation one after the other, each with all that is below it; else together."""
+    run = Run(context, variables)
+    data: dict[str, Any] = {constant.key: constant.value for constant in plan.constants}
+    root = Level((None,), (data,))
+    if plan.serial:
+        for call in plan.calls:
+            run.fill(root, call.slot, [await _call(schema, call, plan, run)])
+            await run.drain()
+            if run.faults.dead:
+                break
+    elif len(plan.calls) == 1:
+        run.fill(root, plan.calls[0].slot, [await _call(schema, plan.calls[0], plan, run)])
+        await run.drain()
+    else:
+        values = await asyncio.gather(*(_call(schema, call, plan, run) for call in plan.calls))
+        for call, value in zip(plan.calls, values, strict=True):
+            run.fill(root, call.slot, [value])
+        await run.drain()
+    return ExecutionResult(None if run.faults.dead else data, run.faults.errors or None)
+
+
+async def _call(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> object:
+    """A root field's value, or the exception that it raised."""
+    resolver = call.definition.base_resolver
+    assert resolver
+    try:
+        arguments = call.arguments.values(run.variables)
+        if resolver.info_parameter:
+            info = _info(schema, call, plan, run)
+            arguments[resolver.info_parameter.name] = Info(_raw_info=info, _field=call.definition)
+        own: tuple[Any, ...] = (None,) if resolver.self_parameter else ()
+        value: Any = resolver(*own, **arguments)
+        return await value if is_awaitable(value) else value
+    except Exception as error:
+        return error
+
+
+def _info(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> GraphQLResolveInfo[Context]:
+    return GraphQLResolveInfo(
+        field_name=call.slot.nodes[0].name.value,
+        field_nodes=call.slot.nodes,
+        return_type=call.field.type,
+        parent_type=call.parent_type,
+        path=Path(None, call.slot.key, call.parent_type.name),
+        schema=schema,
+        fragments=dict(plan.fragments),
+        root_value=None,
+        operation=plan.operation,
+        variable_values=run.variables,
+        context=run.context,
+        is_awaitable=is_awaitable,
+        abort_signal=None,
+        async_helpers=HELPERS,
+    )

@@ -1,0 +1,95 @@
+"""The rows of a world, seeded at random; `damage` is the share of what breaks the schema's promises."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from app.domain.audit.model import AuditEntry
+from app.domain.feature.model import Feature
+from app.domain.user.model import User
+from app.kernel.ids import AuditEntryId, FeatureId, UserId
+from app.kernel.json import Json
+
+EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+ADMIN, USER, VIEWER = (UserId(UUID(int=0x1000 + number)) for number in range(3))
+GONE = [UserId(UUID(int=0x1F00 + number)) for number in range(2)]
+BATCHES = ("users", "features", "feature pages", "entry pages", "feature counts", "entry counts", "user counts")
+
+NULL: Any = None
+NO_TAGS: list[Any] = [None, ["a", None], [7], "text", [["b"]]]
+NO_VERSIONS: list[Any] = [2**40, 2**31, -(2**31) - 1, None, "x", 2.5]
+
+
+class World:
+    """Everything that one execution may read and write, and what it has asked for."""
+
+    def __init__(self, seed: int, damage: float) -> None:
+        self.dice = random.Random(seed)
+        self.damage = damage
+        self.calls: list[tuple[str, int]] = []
+        self.written: list[str] = []
+        self.ids = 0
+        self.users = {user.id: user for user in map(self._user, range(6))}
+        self.features = {feature.id: feature for feature in map(self._feature, range(9))}
+        feature_ids = [*self.features, FeatureId(UUID(int=0x2F00))]
+        self.entries = {entry.id: entry for entry in (self._entry(number, feature_ids) for number in range(25))}
+        self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.15}
+        self.holes = damage > 0 and self.dice.random() < 0.3  # pages hold what is no node of theirs
+
+    def broken(self) -> bool:
+        return self.dice.random() < self.damage
+
+    def new_id(self) -> UUID:
+        self.ids += 1
+        return UUID(int=0x9000 + self.ids)
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(days=400)
+
+    def _user(self, number: int) -> User:
+        return User(
+            UserId(UUID(int=0x1000 + number)),
+            NULL if self.broken() else f"user {number}",
+            None if number % 3 else f"u{number}@example.com",
+            cast(Any, 7) if self.broken() else ("ADMIN", "USER", "VIEWER", "MANAGER")[number % 4],
+            EPOCH + timedelta(hours=number, microseconds=number % 2),
+        )
+
+    def _feature(self, number: int) -> Feature:
+        dice, broken = self.dice, self.broken
+        status = dice.choice(("ACTIVE", "ACTIVE", "INACTIVE", "ARCHIVED", "DELETED"))
+        return Feature(
+            id=FeatureId(UUID(int=0x2000 + number)),
+            owner_id=dice.choice(GONE) if broken() else dice.choice(list(self.users)),
+            name=NULL if broken() else f"feature {number}",
+            description=None if number % 2 else 'text “é” "\n',
+            status=cast(Any, "BURNING" if broken() else status),
+            status_before_delete="INACTIVE" if status == "DELETED" else None,
+            metadata=NULL if broken() else Json(b'{"n": %d, "tags": ["a", null]}' % number),
+            category=cast(Any, ["list"]) if broken() else dice.choice((None, "ui")),
+            tags=dice.choice(NO_TAGS) if broken() else ["a"] * (number % 3),
+            version=dice.choice(NO_VERSIONS) if broken() or broken() else number,
+            created_at=NULL if broken() else EPOCH + timedelta(minutes=number // 2),
+            updated_at=EPOCH + timedelta(days=number),
+            deleted_at=EPOCH if status == "DELETED" else None,
+        )
+
+    def _entry(self, number: int, feature_ids: list[FeatureId]) -> AuditEntry:
+        dice = self.dice
+        old = dice.choice([None, Json(b'{"name": "x", "metadata": {"a": 1}}')])
+        if self.broken():
+            old = Json(b"[1, 2]")  # its changes cannot be told
+        return AuditEntry(
+            id=AuditEntryId(UUID(int=0x3000 + number)),
+            feature_id=dice.choice(feature_ids),
+            owner_id=USER,
+            actor_id=dice.choice([*self.users, *GONE, None]),
+            action=cast(Any, "EXPLODE") if self.broken() else dice.choice(("CREATE", "UPDATE", "DELETE")),
+            version=number,
+            changed_fields=["name", NULL] if self.broken() else ["name", "metadata"][: number % 3],
+            old_values=old,
+            new_values=dice.choice([None, Json(b'{"name": "y", "metadata": [1.5, null]}')]),
+            metadata=Json(b'{"requestId": "r"}'),
+            created_at=EPOCH + timedelta(seconds=number),
+        )

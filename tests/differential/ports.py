@@ -1,0 +1,215 @@
+"""The domain's ports over a world: they note every call, and fail where the world says so."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from app.adapters.rate_limit import LocalBuckets
+from app.context import RequestContext
+from app.domain.audit.model import ORDER as ENTRY_ORDER
+from app.domain.audit.model import AuditEntry, AuditPageRequest, AuditScope, Parent
+from app.domain.audit.model import position_of as entry_position
+from app.domain.audit.ports import EntryPage, ParentId
+from app.domain.audit.service import AuditService
+from app.domain.feature.events import Change
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.domain.feature.ports import FeaturePage
+from app.domain.feature.service import FeatureService
+from app.domain.rate_limit.model import PointLimits
+from app.domain.rate_limit.service import RateLimitService
+from app.domain.user.model import ORDER as USER_ORDER
+from app.domain.user.model import User, UserPageRequest, UserScope
+from app.domain.user.model import position_of as user_position
+from app.domain.user.ports import UserPage
+from app.domain.user.service import UserService
+from app.kernel.actor import Actor
+from app.kernel.cursor import Position, encode_cursor
+from app.kernel.errors import DuplicateName, LimitExceeded, Unavailable
+from app.kernel.ids import AuditEntryId, FeatureId, UserId
+from app.kernel.page import Fetched, Page, Window, cut
+from tests.differential.data import World
+
+ACTIVE_LIMIT = 3
+
+
+def context_of(world: World, actor: Actor) -> RequestContext:
+    return RequestContext(
+        actor,
+        "request",
+        RateLimitService(actor, LocalBuckets(), world.now, PointLimits(1000, 1000), "client"),
+        7,
+        UserService(actor, MemoryUsers(world)),
+        FeatureService(actor, MemoryFeatures(world), "request", world.now, world.new_id, ACTIVE_LIMIT),
+        AuditService(actor, MemoryEntries(world)),
+    )
+
+
+def called(world: World, name: str, size: int) -> None:
+    world.calls.append((name, size))
+    match world.failing.get(name):
+        case "a":
+            raise ConnectionError(f"{name}: connection lost")
+        case "b":
+            raise Unavailable(f"{name}: away")
+        case "c" if size > 1:  # some keys are forgotten: the service finds that out
+            raise KeyError(name)
+
+
+class MemoryUsers:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch_by_ids(self, ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        called(self._world, "users", len(ids))
+        return self._world.users
+
+    async def fetch_page(self, request: UserPageRequest, visible_to: UserId | None) -> UserPage:
+        called(self._world, "user page", 1)
+        rows = [user for user in self._world.users.values() if visible_to in (None, user.id)]
+        return _page(self._world, rows, request.window, USER_ORDER, user_position, UserScope(visible_to))
+
+    async def fetch_count(self, scope: UserScope) -> int:
+        called(self._world, "user counts", 1)
+        return 1 if scope.visible_to else len(self._world.users)
+
+
+class MemoryFeatures:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
+        called(self._world, "features", len(ids))
+        return self._world.features
+
+    async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
+        called(self._world, "feature page", 1)
+        return self._page(request, FeatureScope(request.filter, None, visible_to))
+
+    async def fetch_pages_of_owners(
+        self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None
+    ) -> Mapping[UserId, FeaturePage]:
+        called(self._world, "feature pages", len(ids))
+        return {id: self._page(request, FeatureScope(request.filter, id, visible_to)) for id in ids}
+
+    async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]:
+        called(self._world, "feature counts", len(scopes))
+        return {scope: len(self._found(scope)) for scope in scopes}
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator["MemoryWork"]:
+        yield MemoryWork(self._world)
+
+    def _page(self, request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:
+        order, rows = request.order, self._found(scope)
+        return _page(self._world, rows, request.window, order.name, order.position_of, scope)
+
+    def _found(self, scope: FeatureScope) -> list[Feature]:
+        wanted = scope.filter
+        statuses = wanted.status or ("ACTIVE", "INACTIVE", "ARCHIVED", "BURNING")
+        deleted = wanted.include_deleted and not wanted.status
+        return [
+            feature
+            for feature in self._world.features.values()
+            if scope.visible_to in (None, feature.owner_id)
+            and scope.owner_id in (None, feature.owner_id)
+            and wanted.owner_id in (None, feature.owner_id)
+            and (deleted or feature.status in statuses)
+        ]
+
+
+class MemoryWork:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch_for_update(self, id: FeatureId) -> Feature | None:
+        called(self._world, "for update", 1)
+        return self._world.features.get(id)
+
+    async def write(self, change: Change, active_limit: int) -> Feature | None:
+        called(self._world, "write", 1)
+        after = change.after
+        if after.owner_id not in self._world.users:
+            return None
+        others = [row for row in self._world.features.values() if row.owner_id == after.owner_id and row.id != after.id]
+        for row in others:
+            if "DELETED" not in (row.status, after.status) and row.name == after.name:
+                raise DuplicateName(row.id)
+        if change.active_delta > 0 and sum(row.status == "ACTIVE" for row in others) >= active_limit:
+            raise LimitExceeded(active_limit)
+        self._world.features[after.id] = after
+        self._world.entries[change.entry.id] = change.entry
+        self._world.written.append(f"{change.entry.action} {after}")
+        return after
+
+
+class MemoryEntries:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch_by_ids(
+        self, ids: Sequence[AuditEntryId], visible_to: UserId | None
+    ) -> Mapping[AuditEntryId, AuditEntry]:
+        called(self._world, "entries", len(ids))
+        return {id: entry for id, entry in self._world.entries.items() if visible_to in (None, entry.owner_id)}
+
+    async def fetch_page(self, request: AuditPageRequest, visible_to: UserId | None) -> EntryPage:
+        called(self._world, "entry page", 1)
+        return self._page(request, AuditScope(request.filter, None, None, visible_to))
+
+    async def fetch_pages(
+        self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest, visible_to: UserId | None
+    ) -> Mapping[ParentId, EntryPage]:
+        called(self._world, "entry pages", len(ids))
+        return {id: self._page(request, AuditScope(request.filter, parent, id, visible_to)) for id in ids}
+
+    async def fetch_counts(self, scopes: Sequence[AuditScope]) -> Mapping[AuditScope, int]:
+        called(self._world, "entry counts", len(scopes))
+        return {scope: len(self._found(scope)) for scope in scopes}
+
+    async def make_partitions(self, months_ahead: int) -> int:
+        return 0
+
+    def _page(self, request: AuditPageRequest, scope: AuditScope) -> EntryPage:
+        return _page(self._world, self._found(scope), request.window, ENTRY_ORDER, entry_position, scope)
+
+    def _found(self, scope: AuditScope) -> list[AuditEntry]:
+        keys = {"feature": lambda e: e.feature_id, "actor": lambda e: e.actor_id}
+        key_of: Callable[[AuditEntry], object] = keys[scope.parent] if scope.parent else lambda e: scope.key
+        actions = scope.filter.action
+        return [
+            entry
+            for entry in self._world.entries.values()
+            if key_of(entry) == scope.key
+            and scope.visible_to in (None, entry.owner_id)
+            and (actions is None or entry.action in actions)
+        ]
+
+
+def _page(
+    world: World, rows: Sequence[Any], window: Window, order: str, position_of: Callable[[Any], Position], scope: Any
+) -> Page[Any, Any]:
+    def key(position: Position) -> tuple[str, int]:
+        return str(position.sort), position.id.int
+
+    def cursor_of(row: Any) -> str:
+        position = position_of(row)
+        return encode_cursor(order, position.sort, position.id)
+
+    ordered = sorted(rows, key=lambda row: key(position_of(row)), reverse=order.endswith("DESC"))
+    places = [key(position_of(row)) for row in ordered]
+    down = order.endswith("DESC")
+    inside, before, after = [], False, False
+    for row, place in zip(ordered, places, strict=True):
+        if window.after and (place >= key(window.after) if down else place <= key(window.after)):
+            before = True
+        elif window.before and (place <= key(window.before) if down else place >= key(window.before)):
+            after = True
+        else:
+            inside.append(row)
+    if window.backward:
+        inside.reverse()
+    page = cut(Fetched(inside[: window.size + 1], before, after), window, cursor_of, scope)
+    if world.holes and len(page.nodes) > 1:
+        nodes: Any = page.nodes
+        nodes[1] = (None, ValueError("a row that raises"), "a stranger")[len(page.nodes) % 3]
+    return page
