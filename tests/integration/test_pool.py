@@ -163,7 +163,7 @@ async def test_closed_pool_refuses_those_who_wait_and_those_who_come(pool: Pool)
 async def test_pool_is_bounded_and_loses_nothing_whatever_its_takers_do(
     pool: Pool, owner: "asyncpg.Connection[asyncpg.Record]", seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     served = most = 0
 
     async def use() -> None:
