@@ -27,7 +27,7 @@ from app.engine.plans import Plans
 from app.engine.price import Price
 from app.engine.weights import Costs
 
-CACHED = 400_000  # characters of documents in all; parsed and priced, each takes 107 bytes as measured: 43 MB
+CACHED = 200_000  # characters of documents in all; parsed, priced and planned, each takes 245 bytes as measured: 49 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
 
 type Executor = Literal["compiled", "reference"]

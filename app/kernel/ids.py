@@ -1,6 +1,6 @@
 """Ids of the domain, and the opaque global id that clients see (Relay Global Object Identification)."""
 
-import binascii
+from binascii import a2b_base64, b2a_base64
 from typing import NewType
 from uuid import UUID
 
@@ -13,13 +13,15 @@ AuditEntryId = NewType("AuditEntryId", UUID)
 
 def global_id(noun: str, key: UUID) -> str:
     """base64 of `Noun:uuid`."""
-    return binascii.b2a_base64(f"{noun}:{key}".encode(), newline=False).decode("ascii")
+    return b2a_base64(
+        f"{noun}:{key!s}".encode(), newline=False
+    ).decode()  # there are hundreds in an answer: `!s` is faster
 
 
 def parse_global_id(text: str, path: tuple[str, ...]) -> tuple[str, UUID]:
     """(noun, key). Raises BadUserInput at `path` where `text` is no id that `global_id` could have made."""
     try:
-        noun, _, key = binascii.a2b_base64(text, strict_mode=True).decode().partition(":")
+        noun, _, key = a2b_base64(text, strict_mode=True).decode().partition(":")
         parsed = UUID(key)
     except ValueError:
         raise BadUserInput("This is not an id of this API: give an `id` as a query returned it.", path) from None

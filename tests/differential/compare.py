@@ -24,7 +24,7 @@ ACTORS = {
     "admin": Actor(ADMIN, "ADMIN"),
 }
 SEEING = ("admin", "admin", "viewer", "user")  # who is asked mostly: a guest's answers are short
-DAMAGE = (0.0, 0.0, 0.03, 0.12)
+DAMAGE = (0.0, 0.01, 0.03, 0.1)
 LIMITS = Limits(1000, 10_000, 1000, 10_000, 100_000)
 
 type Fact = tuple[tuple[Any, ...], str, Any, str]  # path, message, locations, cause

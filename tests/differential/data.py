@@ -34,7 +34,7 @@ class World:
         self.features = {feature.id: feature for feature in map(self._feature, range(9))}
         feature_ids = [*self.features, FeatureId(UUID(int=0x2F00))]
         self.entries = {entry.id: entry for entry in (self._entry(number, feature_ids) for number in range(25))}
-        self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.15}
+        self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.07}
         self.holes = damage > 0 and self.dice.random() < 0.3  # pages hold what is no node of theirs
 
     def broken(self) -> bool:

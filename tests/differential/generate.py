@@ -61,7 +61,7 @@ class Generator:
         self.variables: dict[str, tuple[str, Any, bool]] = {}
         self.fragments: list[str] = []
         self.numbers = 0
-        self.left = self.dice.choice((10, 30, 60))  # members, but for those that a selection cannot do without
+        self.left = self.dice.choice((15, 40, 70))  # members, but for those that a selection cannot do without
 
     def operation(self) -> tuple[str, dict[str, Any]]:
         """(document, variables)."""
@@ -80,7 +80,7 @@ class Generator:
 
     def selection(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
         parts: list[str] = []
-        for _ in range(self.dice.randint(1, 5)):
+        for _ in range(self.dice.randint(1, 7)):
             if not parts or self.left > 0:
                 self.left -= 1
                 parts.append(self.member(type_, depth if self.left > 0 else 0))
@@ -125,6 +125,8 @@ class Generator:
         once = f"{alias}{name}{arguments} {self.directive()} {self.selection(named, depth - 1)}"
         if self.dice.random() < 0.12:  # field merging: the same key again, with other sub-selections
             return f"{once} {alias}{name}{arguments} {self.selection(named, depth - 1)}"
+        if field.args and self.left > 0 and self.dice.random() < 0.2:  # the same field, asked otherwise
+            return f"{once} a{self.number()}: {name}{self.arguments(field)} {self.selection(named, depth - 1)}"
         return once
 
     def number(self) -> int:
@@ -164,9 +166,9 @@ class Generator:
 
     def variable(self, type_: str, value: Any, default: str | None) -> str:
         name = f"v{self.number()}"
-        if self.dice.random() < 0.03:
+        if self.dice.random() < 0.02:
             value = self.dice.choice(({"wrong": 1}, None, "word", 3.0, 7, [1], True))
-        sent = self.dice.random() < (0.97 if type_.endswith("!") else 0.8)
+        sent = self.dice.random() < (0.99 if type_.endswith("!") else 0.8)
         self.variables[name] = (type_ if default is None else f"{type_} = {default}", value, sent)
         return f"${name}"
 
@@ -176,7 +178,7 @@ class Generator:
             while found is None:
                 found = self.value(name, type_.of_type)
             return found
-        if self.dice.random() < 0.06:
+        if self.dice.random() < 0.04:
             return None
         if isinstance(type_, GraphQLList):
             if self.dice.random() < 0.05:
@@ -198,7 +200,7 @@ class Generator:
             case "Boolean":
                 return self.dice.random() < 0.5
             case "DateTime":
-                return self.dice.choice(TIMES)
+                return self.dice.choice(TIMES if self.dice.random() < 0.1 else TIMES[:2])
             case "JSON":
                 return self.dice.choice(DOCUMENTS)
             case "Int":
@@ -210,13 +212,13 @@ class Generator:
                 return self.dice.choice(some)
         match name:
             case "after" | "before":
-                return self.dice.choice(self.cursors)
+                return self.dice.choice(self.cursors[1:5] if self.dice.random() < 0.5 else self.cursors)
             case "id":
-                return self.dice.choice(self.features if self.dice.random() < 0.6 else self.ids)
+                return self.dice.choice(self.features if self.dice.random() < 0.85 else self.ids)
             case "ownerId" | "actorId":
                 return self.dice.choice(self.users if self.dice.random() < 0.8 else self.ids)
             case "ids":
-                return self.dice.choice(self.ids)
+                return self.dice.choice(self.ids[: -2 if self.dice.random() < 0.95 else None])
         return self.dice.choice(TEXTS)
 
 

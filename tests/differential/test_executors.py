@@ -86,6 +86,22 @@ async def test_what_was_loaded_before_a_write_is_not_given_out_after_it() -> Non
     assert counts[1] == counts[0] + 1
 
 
+@pytest.mark.parametrize("executor", ["compiled", "reference"])
+async def test_nothing_is_written_once_the_answer_is_null(executor: Any) -> None:
+    world = World(0, 0)
+    world.failing["for update"] = "a"
+    feature = global_id("Feature", next(iter(world.features)))
+    text = f'mutation {{ a: deleteFeature(input: {{id: "{feature}"}}) {{ clientMutationId }} '
+    text += 'b: createFeature(input: {name: "later"}) { clientMutationId } }'
+    engine = Engine(core, LIMITS, 10_000, executor)
+
+    result = await engine.execute(engine.operation(text, None), {}, context_of(world, ACTORS["admin"]))
+
+    assert result.data is None
+    assert [error.path for error in result.errors or []] == [["a"]]
+    assert world.written == []
+
+
 async def test_introspection_is_run_whole_by_graphql_core() -> None:
     ran: list[str] = []
     engine = Engine(core, costs, LIMITS, 10_000, on_executed=ran.append)

@@ -111,6 +111,12 @@ NULL = "Cannot return null for non-nullable field Node.%s."
             {"name": "thing", "may": [{"may": [None]}]},
             [(["may", 0, "may", 0, "must", 1, "name"], NULL % "name")],
         ),
+        (
+            Thing(must=[Thing(may=[Thing("a"), Thing(None)]), Thing(may=[None, Thing(None)])]),
+            "{ must { may { name } } }",
+            {"must": [{"may": [{"name": "a"}, None]}, {"may": [None, None]}]},
+            [(["must", 0, "may", 1, "name"], NULL % "name"), (["must", 1, "may", 1, "name"], NULL % "name")],
+        ),
         (Thing(tags=["a", None]), "{ name tags }", {"name": "thing", "tags": None}, [(["tags", 1], NULL % "tags")]),
         (
             Thing(tags=7),
