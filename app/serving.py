@@ -53,7 +53,8 @@ def run_locally(settings: Settings, catalogue: Path) -> None:
     Raises SettingsError, EmbeddedError, CatalogueError or Unavailable.
     """
     check_port(settings)
-    signal.signal(signal.SIGTERM, _stop)  # uvicorn hands it on once it has drained: what we started must stop too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)  # uvicorn hands it on once it has drained: what we started must stop too
     with local_servers(settings, join=False) as whole:
         asyncio.run(_prepare(whole, catalogue))
         tokens = asyncio.run(_tokens(whole))

@@ -30,7 +30,7 @@ from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
-from app.resolvers.root import core
+from app.resolvers.root import core, costs
 from app.telemetry import DatabaseMetrics, DocumentMetrics, HttpMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
@@ -62,7 +62,7 @@ class Wiring:
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
         suggestions = settings.environment == "development"
-        self.engine = Engine(core, Limits(depth=settings.max_depth), settings.max_tokens, suggestions)
+        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens, suggestions)
         self.documents = self._documents()
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
@@ -153,6 +153,17 @@ def pool_settings(settings: Settings) -> PoolSettings:
         acquire_timeout=settings.database_acquire_timeout,
         statement_timeout=settings.database_statement_timeout,
         prepare=settings.database_prepare,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+        root_fields=settings.max_root_fields,
+        directives=settings.max_directives,
+        fields=settings.max_fields,
+        document_bytes=settings.max_document_bytes,
     )
 
 

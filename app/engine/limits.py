@@ -30,7 +30,8 @@ type Fragments = Mapping[str, FragmentDefinitionNode]
 class Limits:
     """The most that one operation may have, fragments counted in every place where they are spread.
 
-    A field at the root is one level deep; `directives` counts uses, not declarations.
+    A field at the root is one level deep; `directives` counts uses, not declarations. `document_bytes` are those of
+    the whole text in UTF-8.
     """
 
     depth: int = 15
@@ -38,6 +39,7 @@ class Limits:
     root_fields: int = 20
     directives: int = 50
     fields: int = 2000
+    document_bytes: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ def introspects(document: DocumentNode) -> bool:
         isinstance(selection, FieldNode) and selection.name.value in INTROSPECTION
         for node in bottom_up(roots, {})
         for selection in selections_of(node)
+    )
+
+
+def check_length(text: str, limits: Limits) -> GraphQLError | None:
+    """To be asked before the text is read at all."""
+    limit = limits.document_bytes
+    if len(text) * 4 <= limit or (found := len(text.encode())) <= limit:
+        return None
+    return GraphQLError(
+        f"A document may have at most {limit} bytes; this one has {found}: pass values in variables, or split it.",
+        extensions={"code": "QUERY_TOO_COMPLEX", "limit": limit, "found": found},
     )
 
 

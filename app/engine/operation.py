@@ -19,8 +19,9 @@ from graphql import (
 from graphql import OperationDefinitionNode as OperationNode
 
 from app.engine.batch import Context
-from app.engine.limits import Limits, check_limits, introspects
+from app.engine.limits import Limits, check_length, check_limits, introspects
 from app.engine.price import Price
+from app.engine.weights import Costs
 
 CACHED = 400_000  # characters of documents in all; parsed and priced, each takes 107 bytes as measured: 43 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
@@ -66,8 +67,10 @@ class Operation:
 class Engine:
     """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, max_tokens: int, suggestions: bool = True) -> None:
-        self.schema = schema
+    def __init__(
+        self, schema: GraphQLSchema, costs: Costs, limits: Limits, max_tokens: int, suggestions: bool = True
+    ) -> None:
+        self.schema, self._costs = schema, costs
         self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._cached = 0
@@ -107,6 +110,8 @@ class Engine:
         return await result if isawaitable(result) else result
 
     def _read(self, text: str) -> Document:
+        if too_long := check_length(text, self._limits):
+            return _unreadable(RequestError("limits", [too_long]))
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
@@ -117,7 +122,7 @@ class Engine:
         if fault := self._fault(node, operations):
             return Document(node, operations, {}, False, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        prices = {name: Price(self.schema, operation, fragments) for name, operation in operations.items()}
+        prices = {name: Price(self.schema, self._costs, operation, fragments) for name, operation in operations.items()}
         return Document(node, operations, prices, introspects(node), None)
 
     def _fault(self, node: DocumentNode, operations: dict[str | None, OperationNode]) -> RequestError | None:

@@ -1,6 +1,8 @@
 """Expected failures of mutations, as data: the domain's errors described, never copied."""
 
 import enum
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -8,10 +10,9 @@ from strawberry.scalars import JSON
 from app.engine.declare import Describes
 from app.kernel import errors
 from app.kernel.ids import global_id
+from app.kernel.value import value
 from app.schema.feature import Feature
 from app.schema.feature_request import FeatureStatus
-
-type Failure = errors.Problem | errors.DomainError
 
 MESSAGE = "For people, in English, with the next step in it."
 PATH = 'Where in the arguments, such as ["input", "name"]; null where no argument alone is to blame.'
@@ -47,17 +48,67 @@ class UserError:
     path: list[str] | None = strawberry.field(description=PATH)
 
 
+@value
+class Told[E: errors.DomainError]:
+    """An error as a value: graphql-core raises what is an exception, wherever a resolver returns it."""
+
+    error: E
+
+    @property
+    def message(self) -> str:
+        return self.error.message
+
+    @property
+    def code(self) -> errors.ErrorCode:
+        return self.error.code
+
+    @property
+    def path(self) -> errors.Path | None:
+        return self.error.path
+
+
+class NotFoundTold(Told[errors.NotFound]):
+    pass
+
+
+class DuplicateNameTold(Told[errors.DuplicateName]):
+    pass
+
+
+class LimitExceededTold(Told[errors.LimitExceeded]):
+    pass
+
+
+class InvalidTransitionTold(Told[errors.InvalidTransition]):
+    pass
+
+
+class StaleVersionTold(Told[errors.StaleVersion]):
+    pass
+
+
+type Failure = errors.Problem | Told[Any]
+
+TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
+    errors.NotFound: NotFoundTold,
+    errors.DuplicateName: DuplicateNameTold,
+    errors.LimitExceeded: LimitExceededTold,
+    errors.InvalidTransition: InvalidTransitionTold,
+    errors.StaleVersion: StaleVersionTold,
+}
+
+
 def input_path(failure: Failure) -> list[str] | None:
     return None if failure.path is None else ["input", *failure.path]
 
 
 problem = Describes(errors.Problem)
-not_found = Describes(errors.NotFound)
-duplicate = Describes(errors.DuplicateName)
-exceeded = Describes(errors.LimitExceeded)
-transition = Describes(errors.InvalidTransition)
+not_found = Describes(NotFoundTold)
+duplicate = Describes(DuplicateNameTold)
+exceeded = Describes(LimitExceededTold)
+transition = Describes(InvalidTransitionTold)
 conflict = Describes(errors.Conflict)
-stale = Describes(errors.StaleVersion)
+stale = Describes(StaleVersionTold)
 
 
 @problem.type
@@ -82,7 +133,7 @@ class DuplicateNameError(UserError):
 
     path: list[str] | None = duplicate.column(input_path, description=PATH)
     existing_id: strawberry.ID | None = duplicate.column(
-        lambda e: None if e.existing_id is None else global_id("Feature", e.existing_id),
+        lambda e: None if e.error.existing_id is None else global_id("Feature", e.error.existing_id),
         description="The id of that feature; null where it is gone by now.",
     )
 
@@ -92,7 +143,9 @@ class LimitExceededError(UserError):
     """The owner has as many active features as allowed."""
 
     path: list[str] | None = exceeded.column(input_path, description=PATH)
-    limit: int = exceeded.column(lambda e: e.limit, description="How many active features an owner may have.")
+    limit: int | None = exceeded.column(  # nullable as ValidationError's is, so that one query may select both
+        lambda e: e.error.limit, description="How many active features an owner may have; never null."
+    )
 
 
 @transition.type
@@ -101,9 +154,9 @@ class InvalidTransitionError(UserError):
 
     path: list[str] | None = transition.column(input_path, description=PATH)
     from_: FeatureStatus = transition.column(
-        lambda e: e.from_status, name="from", description="The status that the feature has."
+        lambda e: e.error.from_status, name="from", description="The status that the feature has."
     )
-    to: FeatureStatus = transition.column(lambda e: e.to_status, description="The status that was asked for.")
+    to: FeatureStatus = transition.column(lambda e: e.error.to_status, description="The status that was asked for.")
 
 
 @conflict.type
@@ -120,11 +173,11 @@ class StaleVersionError(UserError):
     """The feature changed since you read it: nothing was written."""
 
     path: list[str] | None = stale.column(input_path, description=PATH)
-    expected_version: int = stale.column(lambda e: e.expected_version, description="The version that you saw.")
-    current_version: int = stale.column(lambda e: e.current_version, description="The version by now.")
-    current: Feature = stale.column(lambda e: e.current, description="The feature as it is by now.")
+    expected_version: int = stale.column(lambda e: e.error.expected_version, description="The version that you saw.")
+    current_version: int = stale.column(lambda e: e.error.current_version, description="The version by now.")
+    current: Feature = stale.column(lambda e: e.error.current, description="The feature as it is by now.")
     conflicts: list[FieldConflict] = stale.column(
-        lambda e: e.conflicts, description="The fields that you want to be other than they are by now."
+        lambda e: e.error.conflicts, description="The fields that you want to be other than they are by now."
     )
 
 
@@ -136,20 +189,13 @@ ERROR_TYPES = [
     InvalidTransitionError,
     StaleVersionError,
 ]
-AS_DATA = (
-    errors.InvalidInput,
-    errors.NotFound,
-    errors.DuplicateName,
-    errors.LimitExceeded,
-    errors.InvalidTransition,
-    errors.StaleVersion,
-)
 
 
 def failures(error: errors.DomainError) -> list[Failure]:
     """What `userErrors` lists. Raises the error where it is none of those that mutations answer as data."""
     if isinstance(error, errors.InvalidInput):
         return list(error.problems)
-    if isinstance(error, AS_DATA):
-        return [error]
-    raise error
+    told = TOLD.get(type(error))
+    if told is None:
+        raise error
+    return [told(error)]

@@ -41,11 +41,14 @@ class Answers:
     def __init__(self, statuses: Statuses) -> None:
         self._statuses = statuses
 
-    def of(self, data: Any, failures: list[errors.Formatted], legacy: bool, kept: bool) -> Answer:
+    def of(
+        self, data: Any, failures: list[errors.Formatted], extensions: Mapping[str, object] | None, legacy: bool
+    ) -> Answer:
         """Of an operation that was run."""
-        if not failures:
-            return Answer(200, {"data": data}, kept=kept)
-        return Answer(200 if legacy else self._statuses.partial, {"errors": failures, "data": data})
+        body = {"errors": failures, "data": data} if failures else {"data": data}
+        if extensions is not None:
+            body["extensions"] = extensions
+        return Answer(200 if legacy or not failures else self._statuses.partial, body)
 
     def of_refusals(self, refusals: list[errors.Formatted], legacy: bool) -> Answer:
         """Of a document that does not validate, or of variables that do not fit it."""

@@ -14,6 +14,7 @@ from app.web.accept import preferred
 from app.web.answer import Answer, Answers, Statuses
 from app.web.asked import asked_of
 from app.web.client import client_of
+from app.web.cost import asks_for_cost
 from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
 from app.web.headers import Headers, read_headers
@@ -93,7 +94,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, headers: Headers, media: str) -> Answer:
         facts, safe = about(request.scope), request.method != "POST"
-        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY)
+        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY, asks_for_cost(headers))
         if safe:
             parameters: Any = read_query(request.scope["query_string"], headers, self._settings.max_query_bytes)
         else:

@@ -7,7 +7,7 @@ from starlette.types import Scope
 from app.web.refused import Refused
 
 ONCE = frozenset({b"authorization", b"content-type", b"content-length"})  # two of them could mean two things
-LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match"})  # several are one list (RFC 9110 §5.3)
+LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match", b"x-graphql-cost"})  # several are one list (RFC 9110 §5.3)
 
 type Headers = Mapping[bytes, str]  # by lower-case name
 

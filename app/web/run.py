@@ -12,6 +12,7 @@ from app.kernel.errors import QueryTooComplex
 from app.web import errors
 from app.web.answer import Answer, Answers
 from app.web.asked import Asked
+from app.web.cost import cost_report, costliest
 from app.web.documents import Documents
 from app.web.dry_run import dry_run
 from app.web.observe import Facts
@@ -31,6 +32,7 @@ class Caller:
     client: str
     safe: bool
     legacy: bool
+    wants_cost: bool
 
 
 class Runner:
@@ -56,22 +58,28 @@ class Runner:
         caller.facts.operation = operation.name
         self._admit(operation, caller)
         cost = operation.price.of(asked.variables)
+        dearest = costliest(operation.price, asked.variables)
         context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
         if (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry
         elif cost > self._max_cost:
-            raise _too_complex(cost, self._max_cost)
+            raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
         else:
-            context.rate_limit.charge(cost)
+            context.rate_limit.charge(cost, dearest)
         if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
             await self._documents.keep(found)
         result = await self._engine.execute(operation, asked.variables, context)
+        extensions = None
+        if caller.wants_cost:
+            extensions = cost_report(operation.price, asked.variables, self._max_cost)
         if result.errors:
             failures = errors.format_failures(result.errors, caller.facts.request_id)
             if result.data is None and all(error.path is None for error in result.errors):
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
-            return self._answers.of(result.data, failures, caller.legacy, kept=False)
-        return self._answers.of(result.data, [], caller.legacy, found.kept and PERISHABLE not in found.text)
+            return self._answers.of(result.data, failures, extensions, caller.legacy)
+        answer = self._answers.of(result.data, [], extensions, caller.legacy)
+        answer.kept = found.kept and extensions is None and PERISHABLE not in found.text
+        return answer
 
     def _admit(self, operation: Operation, caller: Caller) -> None:
         if caller.safe and operation.mutates:
@@ -84,10 +92,3 @@ class Runner:
 def _no_introspection() -> RequestError:
     message = "Only users may ask for the schema: send a token, or read schema.graphql."
     return RequestError("validate", [GraphQLError(message, extensions={"code": "INTROSPECTION_REFUSED"})])
-
-
-def _too_complex(cost: int, limit: int) -> QueryTooComplex:
-    message = (
-        f"This operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it."
-    )
-    return QueryTooComplex(message, cost, limit)
