@@ -66,8 +66,8 @@ class Runner:
             raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
         else:
             context.rate_limit.charge(cost, dearest)
-        if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
-            await self._documents.keep(found)
+            if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
+                await self._documents.keep(found)
         result = await self._engine.execute(operation, asked.variables, context)
         extensions = None
         if caller.wants_cost:
