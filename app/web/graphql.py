@@ -21,7 +21,7 @@ from app.web.headers import Headers, read_headers
 from app.web.observe import about
 from app.web.refused import Refused
 from app.web.request import read_body, read_query
-from app.web.respond import respond, respond_to_get, without_body
+from app.web.respond import respond, respond_to_get
 from app.web.run import Caller, ContextOf, Runner
 
 MODERN = "application/graphql-response+json"
@@ -72,8 +72,7 @@ class GraphQLEndpoint:
                 return _to_other_method(method)
             headers = read_headers(request.scope)
             if method != "POST" and self._is_visit(request, headers):
-                page = graphiql_page()
-                return without_body(page) if method == "HEAD" else page
+                return graphiql_page()
             media = _media(headers)
             facts.actor = await self._actor_of(headers.get(b"authorization"))
             answer = await self._answer(request, headers, media)
@@ -82,8 +81,7 @@ class GraphQLEndpoint:
         if method == "POST":
             return respond(answer, media)
         unless, guest = headers.get(b"if-none-match"), facts.actor is GUEST
-        response = respond_to_get(answer, media, unless, guest, self._settings.max_age)
-        return without_body(response) if method == "HEAD" else response
+        return respond_to_get(answer, media, unless, guest, self._settings.max_age)
 
     def _is_visit(self, request: Request, headers: Headers) -> bool:
         """A browser comes for GraphiQL."""
