@@ -42,18 +42,13 @@ class Answers:
         self._statuses = statuses
 
     def of(
-        self,
-        data: Any,
-        failures: list[errors.Formatted],
-        legacy: bool,
-        kept: bool,
-        extensions: Mapping[str, object] | None = None,
+        self, data: Any, failures: list[errors.Formatted], extensions: Mapping[str, object] | None, legacy: bool
     ) -> Answer:
         """Of an operation that was run."""
         body = {"errors": failures, "data": data} if failures else {"data": data}
         if extensions is not None:
             body["extensions"] = extensions
-        return Answer(200 if legacy or not failures else self._statuses.partial, body, kept=kept)
+        return Answer(200 if legacy or not failures else self._statuses.partial, body)
 
     def of_refusals(self, refusals: list[errors.Formatted], legacy: bool) -> Answer:
         """Of a document that does not validate, or of variables that do not fit it."""

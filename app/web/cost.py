@@ -4,8 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.engine.price import Price
 from app.kernel.errors import PathCost
+from app.web.headers import Headers
 
+HEADER = b"x-graphql-cost"
 COSTLIEST = 3  # paths that are told to who is refused
+
+
+def asks_for_cost(headers: Headers) -> bool:
+    return headers.get(HEADER) == "1"
 
 
 def cost_report(price: Price, variables: Mapping[str, object], limit: int) -> dict[str, object]:

@@ -14,13 +14,14 @@ from app.web.accept import preferred
 from app.web.answer import Answer, Answers, Statuses
 from app.web.asked import asked_of
 from app.web.client import client_of
+from app.web.cost import asks_for_cost
 from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
-from app.web.headers import COST, Headers, read_headers
+from app.web.headers import Headers, read_headers
 from app.web.observe import about
 from app.web.refused import Refused
 from app.web.request import read_body, read_query
-from app.web.respond import respond, respond_to_get, without_body
+from app.web.respond import respond, respond_to_get
 from app.web.run import Caller, ContextOf, Runner
 
 MODERN = "application/graphql-response+json"
@@ -71,8 +72,7 @@ class GraphQLEndpoint:
                 return _to_other_method(method)
             headers = read_headers(request.scope)
             if method != "POST" and self._is_visit(request, headers):
-                page = graphiql_page()
-                return without_body(page) if method == "HEAD" else page
+                return graphiql_page()
             media = _media(headers)
             facts.actor = await self._actor_of(headers.get(b"authorization"))
             answer = await self._answer(request, headers, media)
@@ -81,8 +81,7 @@ class GraphQLEndpoint:
         if method == "POST":
             return respond(answer, media)
         unless, guest = headers.get(b"if-none-match"), facts.actor is GUEST
-        response = respond_to_get(answer, media, unless, guest, self._settings.max_age)
-        return without_body(response) if method == "HEAD" else response
+        return respond_to_get(answer, media, unless, guest, self._settings.max_age)
 
     def _is_visit(self, request: Request, headers: Headers) -> bool:
         """A browser comes for GraphiQL."""
@@ -93,8 +92,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, headers: Headers, media: str) -> Answer:
         facts, safe = about(request.scope), request.method != "POST"
-        asks_cost = headers.get(COST) == "1"
-        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY, asks_cost)
+        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY, asks_for_cost(headers))
         if safe:
             parameters: Any = read_query(request.scope["query_string"], headers, self._settings.max_query_bytes)
         else:

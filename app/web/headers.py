@@ -6,9 +6,9 @@ from starlette.types import Scope
 
 from app.web.refused import Refused
 
-COST = b"x-graphql-cost"  # 1: the answer says what the operation costs
 ONCE = frozenset({b"authorization", b"content-type", b"content-length"})  # two of them could mean two things
-LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match", COST})  # several are one list (RFC 9110 §5.3)
+# Several are one list (RFC 9110 §5.3).
+LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match", b"x-graphql-cost"})
 
 type Headers = Mapping[bytes, str]  # by lower-case name
 

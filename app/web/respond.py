@@ -17,7 +17,8 @@ def respond(answer: Answer, media: str) -> Response:
 
 
 def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Response:
-    """`unless`: the header If-None-Match; `max_age` in seconds, 0 for "ask again each time"."""
+    """To a HEAD too, of which the server leaves the body out. `unless`: the header If-None-Match; `max_age` in seconds,
+    0 for "ask again each time"."""
     content = _bytes(answer)
     # Who asks is told by a header, and so is the media type: no cache may hand one's answer to another.
     vary = {"vary": "Accept, Authorization"}
@@ -30,12 +31,6 @@ def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, 
     if unless is not None and _matches(unless, tag):
         return Response(b"", 304, headers)
     return Response(content, answer.status, headers, content_type)
-
-
-def without_body(response: Response) -> Response:
-    """To a HEAD: the length stays that of the answer to a GET (RFC 9110 §9.3.2)."""
-    response.body = b""
-    return response
 
 
 def _matches(unless: str, tag: str) -> bool:

@@ -25,15 +25,14 @@ type ContextOf = Callable[[Actor, str, str, int], RequestContext]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is known of the request around the operation. `safe`: by a method that must not change anything;
-    `asks_cost`: the answer shall say what the operation costs."""
+    """What is known of the request around the operation. `safe`: by a method that must not change anything."""
 
     actor: Actor
     facts: Facts
     client: str
     safe: bool
     legacy: bool
-    asks_cost: bool
+    wants_cost: bool
 
 
 class Runner:
@@ -59,25 +58,28 @@ class Runner:
         caller.facts.operation = operation.name
         self._admit(operation, caller)
         cost = operation.price.of(asked.variables)
-        context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
         dearest = costliest(operation.price, asked.variables)
-        extensions = cost_report(operation.price, asked.variables, self._max_cost) if caller.asks_cost else None
+        context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
         if (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry
         elif cost > self._max_cost:
             raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
         else:
             context.rate_limit.charge(cost, dearest)
-        if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
-            await self._documents.keep(found)
+            if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
+                await self._documents.keep(found)
         result = await self._engine.execute(operation, asked.variables, context)
+        extensions = None
+        if caller.wants_cost:
+            extensions = cost_report(operation.price, asked.variables, self._max_cost)
         if result.errors:
             failures = errors.format_failures(result.errors, caller.facts.request_id)
             if result.data is None and all(error.path is None for error in result.errors):
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
-            return self._answers.of(result.data, failures, caller.legacy, False, extensions)
-        kept = found.kept and PERISHABLE not in found.text
-        return self._answers.of(result.data, [], caller.legacy, kept, extensions)
+            return self._answers.of(result.data, failures, extensions, caller.legacy)
+        answer = self._answers.of(result.data, [], extensions, caller.legacy)
+        answer.kept = found.kept and extensions is None and PERISHABLE not in found.text
+        return answer
 
     def _admit(self, operation: Operation, caller: Caller) -> None:
         if caller.safe and operation.mutates:

@@ -93,7 +93,7 @@ async def test_nothing_is_written_once_the_answer_is_null(executor: Any) -> None
     feature = global_id("Feature", next(iter(world.features)))
     text = f'mutation {{ a: deleteFeature(input: {{id: "{feature}"}}) {{ clientMutationId }} '
     text += 'b: createFeature(input: {name: "later"}) { clientMutationId } }'
-    engine = Engine(core, LIMITS, 10_000, executor)
+    engine = Engine(core, costs, LIMITS, 10_000, executor=executor)
 
     result = await engine.execute(engine.operation(text, None), {}, context_of(world, ACTORS["admin"]))
 

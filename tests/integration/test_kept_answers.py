@@ -85,3 +85,10 @@ async def test_answer_to_a_post_is_not_kept(world: World) -> None:
     response = await world.post({"extensions": persisted(TEXT)}, "admin", **{"if-none-match": "*"})
     assert response.json() == ADMIN
     assert "etag" not in response.headers and "cache-control" not in response.headers
+
+
+async def test_answer_that_tells_its_cost_is_not_kept(world: World) -> None:
+    response = await get(world, headers={"x-graphql-cost": "1"}, extensions=persisted(TEXT))
+    assert response.json()["data"] == ADMIN["data"]
+    assert response.json()["extensions"]["cost"]["requested"] >= 1
+    assert response.headers["cache-control"] == "no-store"

@@ -95,6 +95,12 @@ async def test_guest_registers_nothing_and_is_served_what_others_did(world: Worl
     assert (await world.post(by_hash(text), "guest")).json() == {"data": {"viewer": None}}
 
 
+async def test_dry_run_costs_nothing_and_so_registers_nothing(world: World, text: str, redis: Redis) -> None:
+    dry = f"{text.splitlines()[0]}\n{{ rateLimit(dryRun: true) {{ cost }} viewer {{ name }} }}"
+    assert (await world.post(with_text(dry))).json() == {"data": {"rateLimit": {"cost": 3}}}
+    assert await redis.get(KEY + hash_of(dry)) is None
+
+
 async def test_longer_document_is_run_and_not_kept(world: World, text: str, redis: Redis) -> None:
     long = text + "#" * LONGEST
     assert (await world.post(with_text(long))).status_code == 200
