@@ -59,6 +59,8 @@ def _bench(contenders: Sequence[Contender], workloads: Sequence[Workload], round
         def step(description: str) -> None:
             if description:
                 progress.update(task, description=description)
+                if not people.is_terminal:  # where no bar is drawn, a line
+                    people.print(description)
             progress.advance(task)
 
         results = measure(stage, contenders, workloads, rounds, seconds, step)
@@ -67,7 +69,9 @@ def _bench(contenders: Sequence[Contender], workloads: Sequence[Workload], round
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=people)
+    return Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=people, disable=not people.is_terminal
+    )
 
 
 def _arguments() -> argparse.Namespace:
