@@ -91,7 +91,7 @@ def show(run: Run, console: Console) -> None:
 def _table(title: str, headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     for heading in headings:
-        table.add_column(heading, justify="right" if heading and headings is HEADINGS else "left")
+        table.add_column(heading, justify="right" if heading and headings is HEADINGS else "left", no_wrap=not heading)
     for row in rows:
         table.add_row(*row)
     return table
