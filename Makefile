@@ -12,10 +12,11 @@ PYTEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile web clients lock clean
+.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
+.PHONY: web clients lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUN) $(PAGE) ## start everything: PostgreSQL, Valkey, migrations, the catalogue at first, the server
 	@$(BIN)/feature-api run
@@ -61,6 +62,12 @@ token: $(RUN) ## a token for development: make token ROLE=admin
 profile: $(DEV) $(CATALOGUE) ## statements and CPU per request of the typical operations
 	$(BIN)/python -m bench.profile
 
+bench: $(DEV) ## our server beside others, by CPU per request: make bench ROUNDS=3 SECONDS=6 ARGS="--only ours,mercurius"
+	@$(BIN)/python -m bench.run --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),6) $(ARGS)
+
+bench-memory: $(DEV) ## memory of a server that answered 100,000 distinct operations
+	@$(BIN)/python -m bench.memory $(ARGS)
+
 web: $(RUN) ## build the page for browsers again
 	rm -rf app/web/static
 	$(MAKE) $(PAGE)
@@ -76,7 +83,8 @@ lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml 
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data
-	rm -rf .venv web/node_modules tests/e2e/clients/node_modules app/web/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv web/node_modules tests/e2e/clients/node_modules bench/peers/*/node_modules app/web/static
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \

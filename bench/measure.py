@@ -1,0 +1,87 @@
+"""The run itself: who is measured when, and CPU time per request of the server and of PostgreSQL."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.check import Checked, check, compare
+from bench.contenders import BenchError, Contender
+from bench.figures import Figures, Results, medians
+from bench.load import CONNECTIONS, load
+from bench.machine import cpu_seconds
+from bench.serve import Running, serving
+from bench.stage import Stage
+from bench.workloads import Workload
+
+WARM_SECONDS = 2
+# When wrk stops, up to sixteen requests are under way, paid for and not counted: a slow server is measured longer.
+ENOUGH = 1_000  # requests
+LONGEST = 30  # seconds
+
+type Progress = Callable[[str], None]
+
+
+def measure(
+    stage: Stage,
+    contenders: Sequence[Contender],
+    workloads: Sequence[Workload],
+    rounds: int,
+    seconds: int,
+    step: Progress,
+) -> Results:
+    """`step` is told what comes next. Raises BenchError where one fails, or two do not answer alike."""
+    checked = _check_all(stage, contenders, workloads, step)
+    found: Mapping[tuple[str, str], list[Figures]] = defaultdict(list)
+    for number in range(rounds):
+        turn = number % len(contenders)  # nobody is always first
+        for contender in (*contenders[turn:], *contenders[:turn]):
+            step(f"round {number + 1} of {rounds}: {contender.title}")
+            with serving(contender, stage) as running:
+                for workload in workloads:
+                    length = checked[contender.name, workload.name].length
+                    found[contender.name, workload.name].append(_run(running, workload, number, seconds, length))
+                    step("")
+    figures, spread = medians(found)
+    return Results(figures, {key: each.statements for key, each in checked.items()}, spread)
+
+
+def steps(contenders: Sequence[Contender], workloads: Sequence[Workload], rounds: int) -> int:
+    """How often `step` is called."""
+    return len(contenders) * (1 + rounds * (1 + len(workloads)))
+
+
+def _check_all(
+    stage: Stage, contenders: Sequence[Contender], workloads: Sequence[Workload], step: Progress
+) -> dict[tuple[str, str], Checked]:
+    found: dict[tuple[str, str], Checked] = {}
+    stage.log_statements(True)
+    for contender in contenders:
+        step(f"answers and statements: {contender.title}")
+        with serving(contender, stage) as running:
+            for workload in workloads:
+                found[contender.name, workload.name] = check(running, workload)
+        stage.forget_writes()  # the next one writes the same names, and reads the same newest features
+    stage.log_statements(False)
+    for workload in workloads:
+        compare({each.title: found[each.name, workload.name] for each in contenders}, workload)
+    return found
+
+
+def _run(running: Running, workload: Workload, number: int, seconds: int, length: int) -> Figures:
+    """`length`: of an answer, roughly; shorter ones hold errors."""
+    stage, name = running.stage, running.contender.title
+    warm = load(running, running.bodies(workload, f"{number} warm"), WARM_SECONDS)
+    wanted = min(LONGEST, math.ceil(ENOUGH * warm.seconds / warm.requests))
+    bodies = running.bodies(workload, f"{number} timed")
+    server, postgres = cpu_seconds(running.pid), stage.postgres_cpu_seconds()
+    seen = load(running, bodies, max(seconds, wanted), start=warm.requests)
+    server, postgres = cpu_seconds(running.pid) - server, stage.postgres_cpu_seconds() - postgres
+    if seen.bytes / seen.requests < length / 2:
+        raise BenchError(f"{workload.name}: {name} gave answers of {seen.bytes / seen.requests:.0f} bytes under load.")
+    if workload.writes:
+        created, asked = stage.forget_writes(), warm.requests + seen.requests
+        if not 0 <= created - asked <= 2 * CONNECTIONS:
+            raise BenchError(f"{workload.name}: {name} answered {asked} requests, and created {created} features.")
+    return Figures(
+        1000 * server / seen.requests, 1000 * postgres / seen.requests, seen.requests / seen.seconds, seen.p50, seen.p99
+    )
