@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.fixtures.database import execute, in_database
+from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.server import ROOT, feature_api, free_port, wait_until_ready
 from tests.fixtures.servers import Servers
 
@@ -37,7 +37,7 @@ def environment(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
         "TRUSTED_DOCUMENTS": "allow",
         "TRUSTED_DOCUMENTS_PATH": str(folder / "documents"),
     }
-    execute(servers.owner_url, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(servers, name)
 
 
 @pytest.fixture(scope="module")

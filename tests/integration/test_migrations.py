@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from app.db.migrations import SCRIPTS, migrate, newest
-from tests.fixtures.database import execute, in_database
+from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.server import feature_api
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
@@ -82,7 +82,7 @@ def empty_url(servers: Servers) -> Iterator[str]:
     name = f"empty_{uuid4().hex}"
     execute(servers.owner_url, f"CREATE DATABASE {name}")
     yield in_database(servers.owner_url, name)
-    execute(servers.owner_url, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(servers, name)
 
 
 def test_every_revision_leads_back_to_what_was_before_it(empty_url: str) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.fixtures.database import execute, in_database
+from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.server import ROOT, feature_api, free_port, wait_until_ready
 from tests.fixtures.servers import Servers
 
@@ -80,7 +80,7 @@ def observed(servers: Servers, template: str, tmp_path_factory: pytest.TempPathF
             process.wait(30)
     passwords = [part.split("@")[0].rsplit(":", 1)[1] for part in (url, owner_url, servers.redis_url)]
     yield Observed(token, answers, (folder / "log").read_text(), [*passwords, url, owner_url, servers.redis_url])
-    execute(servers.owner_url, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(servers, name)
 
 
 def _ask(url: str, token: str) -> dict[str, httpx.Response]:
