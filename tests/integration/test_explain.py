@@ -1,0 +1,212 @@
+"""Every page, filter, batch and nested page is read through the index that is meant for it (R40)."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import get_args
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from app.db import audit, feature, user
+from app.db.keyset import Shape
+from app.domain.audit.model import Parent
+from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
+from tests.fixtures.plans import Planner, filled_planner
+from tests.fixtures.reading import opened_world
+from tests.fixtures.servers import Servers
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FIELDS: tuple[FeatureOrderField, ...] = get_args(FeatureOrderField.__value__)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction.__value__)
+SHAPES = [Shape(*given) for given in product((False, True), repeat=3)]
+FIRST_PAGE = Shape(after=False, before=False, backward=False)
+BIG_OWNER = "SELECT id FROM users WHERE name = 'person 1'"
+SOME_USERS = "SELECT id FROM users WHERE name LIKE 'person %' ORDER BY created_at LIMIT 50 OFFSET 1"
+SOME_FEATURES = "SELECT id FROM features ORDER BY created_at LIMIT 50 OFFSET 9000"
+SOME_ENTRIES = "SELECT id FROM audit_entries ORDER BY created_at LIMIT 50 OFFSET 9000"
+DAY = datetime(2022, 1, 1, tzinfo=UTC)
+AVERAGE_USER = "SELECT id FROM users WHERE name = 'person 7'"
+THIS_DAY = {"created_from": DAY, "created_until": DAY + timedelta(days=1)}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def planner(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Planner]:
+    async with opened_world(servers, template, tmp_path_factory.mktemp("data")) as world:
+        yield await filled_planner(world)
+
+
+async def keys(planner: Planner, query: str) -> list[UUID]:
+    return [row[0] for row in await planner.world.owner.fetch(query)]
+
+
+def of_owner(field: FeatureOrderField, live: tuple[str, ...]) -> set[str]:
+    """Names of live features stand in two indexes in the same order."""
+    found = {f"features_of_owner_by_{field.lower()}"}
+    return found | {"features_name_unique"} if live and field == "NAME" else found
+
+
+def entries_of(index: str | None) -> set[str]:
+    """In a month that a cursor leaves out the planner may take the index of the time: it finds nothing there."""
+    return {"audit_entries_by_created_at"} | ({index} if index else set())
+
+
+async def bounds(planner: Planner, table: str, sort: str, direction: str, where: str = "true") -> dict[str, object]:
+    """Cursors of the 300th row of a list and of the 600th."""
+    rows = await planner.world.owner.fetch(
+        f"SELECT {sort}, id FROM {table} WHERE {where} ORDER BY {sort} {direction}, id {direction} LIMIT 600"
+    )
+    (after_sort, after_id), (before_sort, before_id) = rows[299], rows[599]
+    return {"after_sort": after_sort, "after_id": after_id, "before_sort": before_sort, "before_id": before_id}
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_every_page_of_all_features_walks_the_index_of_its_order(
+    planner: Planner, field: FeatureOrderField, direction: Direction
+) -> None:
+    given = await bounds(planner, "features", field.lower(), direction)
+
+    for shape, names in product(SHAPES, (("live",), ())):
+        statement = feature.page_statement(names, FeatureOrder(field, direction), shape, False)
+        found = await planner.indexes(statement, size=21, live=True, **given)
+        assert found == {f"features_by_{field.lower()}"}, (shape, names)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("name", ["visible_to", "owner_id"])
+async def test_every_page_of_one_owner_walks_the_owners_index_of_its_order(
+    planner: Planner, name: str, field: FeatureOrderField, direction: Direction
+) -> None:
+    [owner_id] = await keys(planner, BIG_OWNER)
+    given = await bounds(planner, "features", field.lower(), direction, f"owner_id = '{owner_id}'")
+
+    for shape, live in product(SHAPES, (("live",), ())):
+        statement = feature.page_statement((*live, name), FeatureOrder(field, direction), shape, False)
+        found = await planner.indexes(statement, size=21, live=True, **{name: owner_id}, **given)
+        assert found and found <= of_owner(field, live), (shape, live, found)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_every_page_of_many_owners_walks_the_owners_index_of_its_order_once_for_each(
+    planner: Planner, field: FeatureOrderField, direction: Direction
+) -> None:
+    owners = await keys(planner, SOME_USERS)
+    given = await bounds(planner, "features", field.lower(), direction)
+
+    for shape, names in product(SHAPES, (("live",), ())):
+        statement = feature.page_statement(names, FeatureOrder(field, direction), shape, True)
+        found = await planner.indexes(statement, size=6, ids=owners, live=True, **given)
+        assert found and found <= of_owner(field, names), (shape, names, found)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"category": ["category 7"]}, "features_by_category"),
+        ({"category": ["category 7", "category 8"]}, "features_by_category"),
+        ({"tags": ["tag 3", "tag 5"]}, "features_by_tags"),
+        ({"search": "word7"}, "features_by_search"),
+        (THIS_DAY, "features_by_created_at"),
+        ({"updated_from": DAY, "updated_until": DAY + timedelta(days=1)}, "features_by_updated_at"),
+    ],
+    ids=lambda given: "+".join(given) if isinstance(given, dict) else "",
+)
+async def test_every_filter_that_leaves_few_features_uses_its_index(
+    planner: Planner, values: dict[str, object], expected: str
+) -> None:
+    names = ("live", *values)
+    page = feature.page_statement(names, FeatureOrder("NAME", "ASC"), FIRST_PAGE, False)
+    count = feature.count_statement(names, False)
+
+    assert await planner.indexes(page, size=21, live=True, **values) == {expected}
+    assert await planner.indexes(count, live=True, **values) == {expected}
+
+
+async def test_a_status_is_counted_by_its_index(planner: Planner) -> None:
+    [owner_id] = await keys(planner, BIG_OWNER)
+    every, own = feature.count_statement(("status",), False), feature.count_statement(("visible_to", "status"), False)
+
+    assert await planner.indexes(every, status=["ARCHIVED"]) == {"features_by_status"}
+    assert await planner.indexes(own, status=["ARCHIVED"], visible_to=owner_id) == {"features_of_owner_by_status"}
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        (None, None),
+        ("visible_to", "audit_entries_of_owner"),
+        ("actor_id", "audit_entries_of_actor"),
+    ],
+)
+async def test_every_page_of_entries_walks_the_index_of_whom_it_is_about(
+    planner: Planner, name: str | None, index: str | None
+) -> None:
+    [owner_id] = await keys(planner, AVERAGE_USER)
+    given = await bounds(planner, "audit_entries", "created_at", "DESC")
+    values = {} if name is None else {name: owner_id}
+
+    for shape in SHAPES:
+        statement = audit.page_statement(tuple(values), shape, None)
+        found = await planner.indexes(statement, size=21, **values, **given)
+        assert (index is None or index in found) and found <= entries_of(index), (shape, found)
+
+
+@pytest.mark.parametrize(
+    ("parent", "query", "index"),
+    [("feature", SOME_FEATURES, "audit_entries_of_feature"), ("actor", SOME_USERS, "audit_entries_of_actor")],
+)
+async def test_every_page_of_entries_of_many_parents_walks_their_index_once_for_each(
+    planner: Planner, parent: Parent, query: str, index: str
+) -> None:
+    ids = await keys(planner, query)
+    given = await bounds(planner, "audit_entries", "created_at", "DESC")
+
+    for shape in SHAPES:
+        statement = audit.page_statement((), shape, parent)
+        found = await planner.indexes(statement, size=6, ids=ids, **given)
+        assert index in found and found <= entries_of(index), (shape, found)
+    assert await planner.indexes(audit.count_statement((), parent), ids=ids[:5]) == {index}
+
+
+async def test_every_filter_that_leaves_few_entries_uses_its_index(planner: Planner) -> None:
+    [owner_id] = await keys(planner, AVERAGE_USER)
+    start = datetime.now(UTC) - timedelta(days=200)
+    span: dict[str, object] = {"created_from": start, "created_until": start + timedelta(days=1)}
+
+    async def indexes(values: dict[str, object]) -> list[set[str]]:
+        page = audit.page_statement(tuple(values), FIRST_PAGE, None)
+        count = audit.count_statement(tuple(values), None)
+        return [await planner.indexes(page, size=21, **values), await planner.indexes(count, **values)]
+
+    assert await indexes({"action": ["REVERT"]}) == [{"audit_entries_by_action"}] * 2
+    assert await indexes({"action": ["REVERT", "RESTORE"]}) == [{"audit_entries_by_action"}] * 2
+    assert await indexes({"actor_id": owner_id}) == [{"audit_entries_of_actor"}] * 2
+    assert await indexes({"visible_to": owner_id}) == [{"audit_entries_of_owner"}] * 2
+    assert await indexes(span) == [{"audit_entries_by_created_at"}] * 2
+
+
+async def test_every_page_of_users_walks_the_index_of_their_order(planner: Planner) -> None:
+    [user_id] = await keys(planner, BIG_OWNER)
+    given = {name: DAY if "sort" in name else user_id for name in await bounds(planner, "features", "id", "ASC")}
+
+    for shape in SHAPES:
+        assert await planner.indexes(user.page_statement(False, shape), size=21, **given) == {"users_by_created_at"}
+    assert await planner.indexes(user.page_statement(True, FIRST_PAGE), size=21, visible_to=user_id) == {"users_pkey"}
+
+
+async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
+    [user_id] = await keys(planner, BIG_OWNER)
+    owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
+    entries = await keys(planner, SOME_ENTRIES)
+
+    assert await planner.indexes(feature.BY_IDS, ids=features) == {"features_pkey"}
+    assert await planner.indexes(user.BY_IDS, ids=owners[:3]) == {"users_pkey"}
+    assert await planner.indexes(user.ROLE, of_id=user_id) == {"users_pkey"}
+    assert await planner.indexes(audit.by_ids_statement(()), ids=entries) == {"audit_entries_pkey"}
+    by_name = {"owner_id": user_id, "name": "feature 3"}
+    assert await planner.indexes(feature.BY_NAME, **by_name) == {"features_name_unique"}
