@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.config import Settings, SettingsError, read_settings
-from app.db.migrations import make_revision, migrate
+from app.db.migrations import MigrationError, make_revision, migrate
 from app.embedded.errors import EmbeddedError
 from app.kernel.errors import Unavailable
 from app.local import local_servers
@@ -23,6 +23,7 @@ from app.published import StaleSchemaError, check_schema, export_schema
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
 from app.serving import run_locally, serve_forever
+from app.telemetry import configure_logging
 
 CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"
 
@@ -35,7 +36,7 @@ cli = typer.Typer(
 )
 schema_cli = typer.Typer(help="The published GraphQL schema.", no_args_is_help=True)
 cli.add_typer(schema_cli, name="schema")
-people = Console(stderr=True)
+people = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -47,8 +48,15 @@ def main() -> None:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, EmbeddedError, CatalogueError, MintingRefusedError, StaleSchemaError) as error:
-        people.print(f"feature-api: {error}", markup=False, highlight=False, soft_wrap=True)
+    except (
+        SettingsError,
+        EmbeddedError,
+        CatalogueError,
+        MigrationError,
+        MintingRefusedError,
+        StaleSchemaError,
+    ) as error:
+        people.print(f"feature-api: {error}", markup=False)
     except Unavailable as error:
         reason = str(error.__cause__ or "no answer").strip()
         people.print(f"feature-api: no database: {reason}. Check DATABASE_URL and that PostgreSQL runs.", markup=False)
@@ -60,6 +68,14 @@ def _explained() -> Iterator[None]:
 def _development() -> Settings:
     """The commands for one's own machine are in development unless ENVIRONMENT says otherwise."""
     return read_settings(**({} if "ENVIRONMENT" in os.environ else {"environment": "development"}))
+
+
+@contextmanager
+def _servers() -> Iterator[Settings]:
+    """Those of `run` while it runs. What goes wrong is the one line at the end, and nowhere in the log besides."""
+    configure_logging("error", "auto")
+    with local_servers(_development(), join=True) as settings:
+        yield settings
 
 
 def _owner_url(settings: Settings) -> str:
@@ -85,7 +101,7 @@ def migrate_command(
     revision: Annotated[str, typer.Argument(help="`head`, `base`, a revision, or -1 for one back.")] = "head",
 ) -> None:
     """Brings the database to a revision of its schema, as its owner."""
-    with local_servers(_development(), join=True) as settings:
+    with _servers() as settings:
         migrate(_owner_url(settings), revision)
     people.print(f"The database is at {revision}.")
 
@@ -102,7 +118,7 @@ def seed_command(
     catalogue: Annotated[Path, typer.Option(help="data.json of the npm package web-features.")] = CATALOGUE,
 ) -> None:
     """Loads the catalogue of the web platform's features; what exists is left alone."""
-    with local_servers(_development(), join=True) as settings:
+    with _servers() as settings:
         migrate(_owner_url(settings))
         with Progress(console=people) as progress:
             task = progress.add_task("Loading the catalogue", total=scale)
@@ -119,7 +135,7 @@ def token(
     expires: Annotated[int, typer.Option(min=1, max=365 * 24 * 60, help="Minutes until it ends.")] = 8 * 60,
 ) -> None:
     """Prints a bearer token for a user who exists; for development only."""
-    with local_servers(_development(), join=True) as settings:
+    with _servers() as settings:
         sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 type Environment = Literal["development", "production"]
@@ -54,10 +55,24 @@ class Settings(BaseSettings):
 
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Longest request body.")
+    max_document_bytes: int = Field(
+        100_000, ge=1_000, le=100_000_000, description="Longest GraphQL document, in bytes."
+    )
     max_tokens: int = Field(
         3_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens; validation may take its square."
     )
     max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
+    max_fields: int = Field(
+        2_000,
+        ge=100,
+        le=1_000_000,
+        description="Most fields in a GraphQL operation, those of fragments at every spread.",
+    )
+    max_aliases: int = Field(100, ge=0, le=100_000, description="Most aliases in a GraphQL operation, in the same way.")
+    max_directives: int = Field(
+        50, ge=0, le=100_000, description="Most uses of directives in a GraphQL operation, in the same way."
+    )
+    max_root_fields: int = Field(20, ge=1, le=10_000, description="Most fields at the root of a GraphQL operation.")
     max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
     executor: Literal["compiled", "reference"] = Field(
         "compiled", description="What runs operations: plans of our own, or graphql-core alone, which is slower."
@@ -69,6 +84,15 @@ class Settings(BaseSettings):
     log_format: Annotated[
         Literal["auto", "json", "text"], Field(description="`auto`: lines for people on a terminal, else JSON.")
     ] = "auto"
+
+    @field_validator("database_url", "database_owner_url", "redis_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = ("redis", "rediss", "unix") if info.field_name == "redis_url" else ("postgresql",)
+        if url is not None and not _has_scheme(url.get_secret_value(), schemes):
+            example = f"{schemes[0]}://user:password@host/0"
+            raise ValueError(f"it must be an address such as {example}, with what is special in it percent-encoded")
+        return url
 
     @model_validator(mode="after")
     def _production_is_complete(self) -> Self:
@@ -84,6 +108,14 @@ class Settings(BaseSettings):
     def owner_url(self) -> str | None:
         url = self.database_owner_url or self.database_url
         return url.get_secret_value() if url else None
+
+
+def _has_scheme(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and parts.port != 0
+    except ValueError:  # no port: often a part of a password
+        return False
 
 
 def read_settings(**given: Any) -> Settings:

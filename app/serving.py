@@ -53,7 +53,8 @@ def run_locally(settings: Settings, catalogue: Path) -> None:
     Raises SettingsError, EmbeddedError, CatalogueError or Unavailable.
     """
     check_port(settings)
-    signal.signal(signal.SIGTERM, _stop)  # uvicorn hands it on once it has drained: what we started must stop too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)  # uvicorn hands it on once it has drained: what we started must stop too
     with local_servers(settings, join=False) as whole:
         asyncio.run(_prepare(whole, catalogue))
         tokens = asyncio.run(_tokens(whole))
@@ -107,7 +108,11 @@ async def _tokens(settings: Settings) -> dict[str, str]:
 
 
 def _welcome(settings: Settings, tokens: dict[str, str]) -> None:
-    url = f"http://{settings.host}:{settings.port}"
+    url = (
+        f"http://[{settings.host}]:{settings.port}"
+        if ":" in settings.host
+        else f"http://{settings.host}:{settings.port}"
+    )
     people.print(f"\n[bold]Feature API[/bold] runs. GraphiQL: [link]{url}/graphql#token={tokens['admin']}[/link]\n")
     people.print("Tokens for 8 hours (more: feature-api token --role ROLE):")
     for role, token in tokens.items():

@@ -29,7 +29,7 @@ from app.engine.limits import Limits
 from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
-from app.resolvers.root import core
+from app.resolvers.root import core, costs
 from app.telemetry import DatabaseMetrics, EngineMetrics, HttpMetrics
 
 
@@ -58,8 +58,8 @@ class Wiring:
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        limits = Limits(depth=settings.max_depth)
-        self.engine = Engine(core, limits, settings.max_tokens, settings.executor, EngineMetrics(self.registry).record)
+        record = EngineMetrics(self.registry).record
+        self.engine = Engine(core, costs, _limits(settings), settings.max_tokens, settings.executor, record)
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
@@ -126,6 +126,17 @@ def pool_settings(settings: Settings) -> PoolSettings:
         acquire_timeout=settings.database_acquire_timeout,
         statement_timeout=settings.database_statement_timeout,
         prepare=settings.database_prepare,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+        root_fields=settings.max_root_fields,
+        directives=settings.max_directives,
+        fields=settings.max_fields,
+        document_bytes=settings.max_document_bytes,
     )
 
 

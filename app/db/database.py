@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 
 from app.db.failure import AWAY, unavailable
-from app.db.pool import Held, Pool, PoolSettings
+from app.db.pool import Held, Pool, PoolSettings, Prepared
 from app.db.statement import Statement
+from app.kernel.errors import Unavailable
 
 MAX_PREPARED = 400  # per connection; statements are one per shape of request, and clients choose the shapes
 
@@ -86,14 +87,22 @@ async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare:
     try:
         if not prepare:
             return await held.connection.fetch(statement.text, *arguments)
-        ready = held.prepared.get(statement)
-        if ready is None:
-            if len(held.prepared) >= MAX_PREPARED:
-                held.prepared.clear()
-            ready = held.prepared[statement] = await held.connection.prepare(statement.text)
-        return await ready.fetch(*arguments)
-    except asyncpg.InvalidCachedStatementError:  # a migration changed the table under the plan
-        held.prepared.clear()
-        raise
+        try:
+            return await (await _prepared(held, statement)).fetch(*arguments)
+        except asyncpg.InvalidCachedStatementError as error:  # a migration changed the table under the plan
+            held.prepared.clear()
+            if held.connection.is_in_transaction():
+                raise Unavailable("The database has just been changed: try again.") from error
+            return await (await _prepared(held, statement)).fetch(*arguments)
     finally:
         observe(statement.name, time.perf_counter() - started)
+
+
+async def _prepared(held: Held, statement: Statement) -> Prepared:
+    ready = held.prepared.get(statement)
+    if ready is None:
+        if len(held.prepared) >= MAX_PREPARED:
+            held.prepared.clear()
+        name = f"feature_api_{next(held.numbers)}"  # without a name it would be parsed again for every run
+        ready = held.prepared[statement] = await held.connection.prepare(statement.text, name=name)
+    return ready

@@ -7,6 +7,7 @@ from app.kernel.errors import Unavailable
 AWAY = (
     OSError,  # refused, reset, unreachable; TimeoutError of a connect or a command
     asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.InternalClientError,  # the server has said goodbye to an idle connection, and not closed it yet
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, starting up, statement_timeout
     asyncpg.InsufficientResourcesError,  # too many connections, disk full

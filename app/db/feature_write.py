@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    null,
     select,
     text,
     update,
@@ -84,7 +85,11 @@ def _updated(counted: CTE | None) -> CTE:
     changed = (
         update(features)
         .where(features.c.id == _of_feature("id"))
-        .values(**{name: _of_feature(name) for name in MUTABLE}, updated_at=now)
+        .values(
+            **{name: _of_feature(name) for name in MUTABLE if name != "deleted_at"},
+            updated_at=now,
+            deleted_at=case((_of_feature("deleted_at").is_not(None), now), else_=null()),  # never before updated_at
+        )
     )
     if counted is not None:
         changed = changed.where(features.c.owner_id == counted.c.id)

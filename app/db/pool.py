@@ -6,7 +6,9 @@ Nothing here changes a session, so nothing is reset, and a statement is found by
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import asyncpg
 import orjson
@@ -26,7 +28,7 @@ type Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
 class PoolSettings:
     """Times in seconds."""
 
-    url: str
+    url: str = field(repr=False)
     role: str = "feature_api_app"  # "": as the URL's user (PgBouncer refuses the parameter)
     size: int = 16
     connect_timeout: float = 5.0
@@ -41,6 +43,7 @@ class Held:
 
     connection: "asyncpg.Connection[asyncpg.Record]"
     prepared: dict[Statement, Prepared] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)  # of the statements, so that no name comes twice
 
 
 class Pool:
@@ -70,8 +73,10 @@ class Pool:
                 self._lent.add(held)
                 return held
         if self.open + self._opening < self.settings.size:
-            return await self._open()
-        return await self._turn() or await self.take()
+            self._opening += 1
+        elif (handed := await self._turn()) is not None:
+            return handed
+        return await self._open()
 
     def give(self, held: Held, *, broken: bool = False) -> None:
         """Takes a connection back; a broken one is dropped without a word to the server."""
@@ -92,13 +97,15 @@ class Pool:
                 await self._free.pop().connection.close(timeout=1)
             except AWAY:
                 continue
-        for waiting in self._waiting:
-            waiting.cancel()
+        while self._wake(None):
+            continue
 
     async def _open(self) -> Held:
-        self._opening += 1
+        """In room that `_opening` counts already."""
         held: Held | None = None
         try:
+            if self._closed:
+                raise Unavailable("The server is shutting down.")
             held = Held(await _connect(self.settings))
         except NO_ENTRY as error:
             log.warning("no connection to the database", error=type(error).__name__, reason=str(error))
@@ -111,7 +118,7 @@ class Pool:
         return held
 
     async def _turn(self) -> Held | None:
-        """A connection that was handed over, or None: there is room to open one."""
+        """A connection that was handed over, or None: room to open one is ours, and `_opening` counts it."""
         turn: asyncio.Future[Held | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -128,15 +135,18 @@ class Pool:
 
     def _pass_on(self, held: Held | None) -> None:
         if held is None:
+            self._opening -= 1
             self._wake(None)
         else:
             self.give(held)
 
     def _wake(self, held: Held | None) -> bool:
-        """Hands it to whoever has waited longest; False where nobody waits."""
+        """Hands it, or else room for one, to whoever has waited longest; False where nobody waits."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
+                if held is None:
+                    self._opening += 1  # or whoever comes before the waiter runs would take the room
                 turn.set_result(held)
                 return True
         return False
@@ -150,9 +160,13 @@ async def _connect(settings: PoolSettings) -> "asyncpg.Connection[asyncpg.Record
         statement_cache_size=0,
         server_settings=_session(settings),
     )
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", format="binary", encoder=_encode, decoder=lambda data: Json(data[1:])
-    )
+    try:
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", format="binary", encoder=_encode, decoder=lambda data: Json(data[1:])
+        )
+    except BaseException:  # cancelled, too: nobody else knows of it yet
+        connection.terminate()
+        raise
     return connection
 
 

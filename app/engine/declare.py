@@ -10,12 +10,15 @@
         may: list[Act] = feature.column_for(lambda f, context: …, description="…")        # and from the request
         owner: User = feature.edge(users_by_id, key=lambda f: f.owner_id, description="…")  # loaded for all at once
 
+`weight` says what a field costs where that is not 1 for objects and 0 for a leaf; an edge whose arguments are `first`
+and `last` says by itself how large its page is (`engine.cost`).
+
 What flows through a query is the domain object itself; the Strawberry class describes it and is never instantiated.
 """
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -23,6 +26,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from app.engine.batch import Batch, BatchFor, Context, loader
+from app.engine.cost import Cost, sizes_of
 
 DECLARED = "engine"  # the key of our entry in a StrawberryField's metadata
 DESCRIBES = "__describes__"  # the attribute of a Strawberry class that holds the domain's
@@ -74,9 +78,9 @@ class Describes[P]:
         setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010
         return strawberry.type(cls, description=inspect.getdoc(cls))
 
-    def value(self, description: str) -> Any:
+    def value(self, description: str, *, weight: int | None = None) -> Any:
         """The attribute of P that has the field's name."""
-        return strawberry.field(description=description)
+        return strawberry.field(description=description, directives=_weighed(weight))
 
     def column(self, read: Callable[[P], object], *, description: str, name: str | None = None) -> Any:
         """`name` is the GraphQL name, where Python does not allow it."""
@@ -95,7 +99,9 @@ class Describes[P]:
         return _field(resolve, ContextColumn(read), description)
 
     @overload
-    def edge[K: Hashable, T](self, batch: Batch[K, T], key: Callable[[P], K | None], *, description: str) -> Any: ...
+    def edge[K: Hashable, T](
+        self, batch: Batch[K, T], key: Callable[[P], K | None], *, description: str, weight: int | None = None
+    ) -> Any: ...
     @overload
     def edge[K: Hashable, R: Hashable, T](
         self,
@@ -104,6 +110,7 @@ class Describes[P]:
         arguments: Callable[..., R],
         *,
         description: str,
+        weight: int | None = None,
     ) -> Any: ...
     def edge(
         self,
@@ -112,6 +119,7 @@ class Describes[P]:
         arguments: Callable[..., Hashable] | None = None,
         *,
         description: str,
+        weight: int | None = None,
     ) -> Any:
         """The field's GraphQL arguments are the parameters of `arguments`, a plain function."""
 
@@ -126,7 +134,8 @@ class Describes[P]:
         own = list(inspect.signature(resolve).parameters.values())[:2]
         given = inspect.signature(arguments).parameters.values() if arguments else ()
         setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010
-        return _field(resolve, Edge(batch, key, arguments), description)
+        costs = [*_weighed(weight), *sizes_of(resolve)]
+        return _field(resolve, Edge(batch, key, arguments), description, costs=costs)
 
 
 def declared(definition: StrawberryField) -> Declared | None:
@@ -142,5 +151,17 @@ def described(cls: type) -> type | None:
     return found
 
 
-def _field(resolve: Callable[..., object], how: Declared, description: str, name: str | None = None) -> Any:
-    return strawberry.field(resolver=resolve, metadata={DECLARED: how}, description=description, name=name)
+def _field(
+    resolve: Callable[..., object],
+    how: Declared,
+    description: str,
+    name: str | None = None,
+    costs: Sequence[object] = (),
+) -> Any:
+    return strawberry.field(
+        resolver=resolve, metadata={DECLARED: how}, description=description, name=name, directives=costs
+    )
+
+
+def _weighed(weight: int | None) -> Sequence[Cost]:
+    return () if weight is None else (Cost(weight=str(weight)),)

@@ -30,7 +30,8 @@ type Fragments = Mapping[str, FragmentDefinitionNode]
 class Limits:
     """The most that one operation may have, fragments counted in every place where they are spread.
 
-    A field at the root is one level deep; `directives` counts uses, not declarations.
+    A field at the root is one level deep; `directives` counts uses, not declarations. `document_bytes` are those of
+    the whole text in UTF-8.
     """
 
     depth: int = 15
@@ -38,6 +39,7 @@ class Limits:
     root_fields: int = 20
     directives: int = 50
     fields: int = 2000
+    document_bytes: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ def check_limits(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
         return []
     errors = (_check(bound, counted) for bound in _bounds(limits))
     return [error for error in errors if error]
+
+
+def check_length(text: str, limits: Limits) -> GraphQLError | None:
+    """To be asked before the text is read at all."""
+    limit = limits.document_bytes
+    if len(text) * 4 <= limit or (found := len(text.encode())) <= limit:
+        return None
+    return GraphQLError(
+        f"A document may have at most {limit} bytes; this one has {found}: pass values in variables, or split it.",
+        extensions={"code": "QUERY_TOO_COMPLEX", "limit": limit, "found": found},
+    )
 
 
 def bottom_up(roots: Iterable[Definition], fragments: Fragments) -> Iterator[Selecting]:

@@ -22,9 +22,10 @@ from graphql.execution.values import VariableValues
 
 from app.engine.batch import Context
 from app.engine.compiled import run_plan
-from app.engine.limits import Limits, check_limits
+from app.engine.limits import Limits, check_length, check_limits
 from app.engine.plans import Plans
 from app.engine.price import Price
+from app.engine.weights import Costs
 
 CACHED = 200_000  # characters of documents in all; parsed, priced and planned, each takes 245 bytes as measured: 49 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
@@ -75,12 +76,13 @@ class Engine:
     def __init__(
         self,
         schema: GraphQLSchema,
+        costs: Costs,
         limits: Limits,
         max_tokens: int,
         executor: Executor = "compiled",
         on_executed: Callable[[Executor], None] = lambda executor: None,
     ) -> None:
-        self.schema = schema
+        self.schema, self._costs = schema, costs
         self._limits, self._max_tokens = limits, max_tokens
         self._executor, self._on_executed = executor, on_executed
         self._documents: OrderedDict[str, Document] = OrderedDict()
@@ -128,6 +130,8 @@ class Engine:
         return await result if isawaitable(result) else result
 
     def _read(self, text: str) -> Document:
+        if too_long := check_length(text, self._limits):
+            return _unreadable(RequestError("limits", [too_long]))
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
@@ -138,7 +142,7 @@ class Engine:
         if fault := self._fault(node, operations):
             return Document(node, operations, {}, {}, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        prices = {name: Price(self.schema, operation, fragments) for name, operation in operations.items()}
+        prices = {name: Price(self.schema, self._costs, operation, fragments) for name, operation in operations.items()}
         plans = {name: Plans(self.schema, node, operation, fragments) for name, operation in operations.items()}
         return Document(node, operations, prices, plans, None)
 

@@ -24,3 +24,6 @@ async def keep_partitions(make: Callable[[int], Awaitable[int]], day: float = DA
         except Unavailable as error:
             log.warning("audit partitions could not be made", reason=error.message, retry_seconds=retry)
             await asyncio.sleep(retry)
+        except Exception:  # the outermost loop: a database that is not migrated yet, say; it must not end the job
+            log.exception("audit partitions could not be made", retry_seconds=retry)
+            await asyncio.sleep(retry)

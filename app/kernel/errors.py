@@ -15,6 +15,7 @@ DomainError
 └── Unavailable          a server that we need is away or too slow; try again
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -147,16 +148,31 @@ class BadUserInput(DomainError):
         return {"argumentPath": list(self.path or ())}
 
 
-class QueryTooComplex(DomainError):
-    code = "QUERY_TOO_COMPLEX"
+@value
+class PathCost:
+    """What one path of an operation costs, in points, everywhere that it occurs; what is below it not counted."""
 
-    def __init__(self, message: str, cost: int, limit: int) -> None:
-        super().__init__(message)
-        self.cost, self.limit = cost, limit
+    path: str
+    cost: int
 
     @property
     def facts(self) -> dict[str, object]:
-        return {"cost": self.cost, "limit": self.limit}
+        return {"path": self.path, "cost": self.cost}
+
+
+class QueryTooComplex(DomainError):
+    """`bound` says the limit in the message; `costliest` comes with the costliest path first."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+    def __init__(self, cost: int, limit: int, bound: str, costliest: Sequence[PathCost] = ()) -> None:
+        most = f" {costliest[0].cost} of them for `{costliest[0].path}`," if costliest else ""
+        super().__init__(f"This operation costs {cost} points,{most} and {bound}: ask for smaller pages, or split it.")
+        self.cost, self.limit, self.costliest = cost, limit, costliest
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"cost": self.cost, "limit": self.limit, "costliest": [path.facts for path in self.costliest]}
 
 
 class RateLimited(DomainError):

@@ -1,7 +1,7 @@
 """Root fields about features: arguments -> service -> domain object or payload."""
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -17,13 +17,17 @@ from app.schema.errors import failures
 from app.schema.feature import Feature, FeatureConnection
 from app.schema.feature_request import FilterArgument, OrderArgument, feature_page_request
 from app.schema.words import ABSENT as LEFT_OUT
-from app.schema.words import Info, given, root_field
+from app.schema.words import Info, argument, given, mutation_field, root_field
+
+INPUT = argument("What is to be done, and to what.")
 
 
 @strawberry.type
 class FeatureQuery:
     @root_field(Feature | None, "The feature of this id; null where there is none, or you may not see it.")
-    async def feature(self, info: Info, id: strawberry.ID) -> model.Feature | None:
+    async def feature(
+        self, info: Info, id: Annotated[strawberry.ID, argument("A feature's `id`.")]
+    ) -> model.Feature | None:
         key = FeatureId(key_of("Feature", id, ("id",)))
         return (await info.context.feature.get_many([key]))[0]
 
@@ -44,8 +48,8 @@ class FeatureQuery:
 
 @strawberry.type
 class FeatureMutation:
-    @root_field(m.CreateFeaturePayload, "Creates a feature.")
-    async def create_feature(self, info: Info, input: m.CreateFeatureInput) -> m.Written:
+    @mutation_field(m.CreateFeaturePayload, "Creates a feature.")
+    async def create_feature(self, info: Info, input: Annotated[m.CreateFeatureInput, INPUT]) -> m.Written:
         owner_id = given(input.owner_id)
         draft = FeatureDraft(
             input.name,
@@ -55,28 +59,28 @@ class FeatureMutation:
         )
         return await _written(info.context, info.context.feature.create(draft), input.client_mutation_id)
 
-    @root_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
-    async def update_feature(self, info: Info, input: m.UpdateFeatureInput) -> m.Written:
+    @mutation_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
+    async def update_feature(self, info: Info, input: Annotated[m.UpdateFeatureInput, INPUT]) -> m.Written:
         return await _written(info.context, _update(info.context, input), input.client_mutation_id)
 
-    @root_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
-    async def activate_feature(self, info: Info, input: m.ActivateFeatureInput) -> m.Written:
+    @mutation_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
+    async def activate_feature(self, info: Info, input: Annotated[m.ActivateFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.ACTIVATE, input)
 
-    @root_field(m.DeactivateFeaturePayload, "Makes an active feature INACTIVE.")
-    async def deactivate_feature(self, info: Info, input: m.DeactivateFeatureInput) -> m.Written:
+    @mutation_field(m.DeactivateFeaturePayload, "Makes an active feature INACTIVE.")
+    async def deactivate_feature(self, info: Info, input: Annotated[m.DeactivateFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.DEACTIVATE, input)
 
-    @root_field(m.ArchiveFeaturePayload, "Makes a feature ARCHIVED.")
-    async def archive_feature(self, info: Info, input: m.ArchiveFeatureInput) -> m.Written:
+    @mutation_field(m.ArchiveFeaturePayload, "Makes a feature ARCHIVED.")
+    async def archive_feature(self, info: Info, input: Annotated[m.ArchiveFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.ARCHIVE, input)
 
-    @root_field(m.DeleteFeaturePayload, "Makes a feature DELETED; it can be restored.")
-    async def delete_feature(self, info: Info, input: m.DeleteFeatureInput) -> m.Written:
+    @mutation_field(m.DeleteFeaturePayload, "Makes a feature DELETED; it can be restored.")
+    async def delete_feature(self, info: Info, input: Annotated[m.DeleteFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.DELETE, input)
 
-    @root_field(m.RestoreFeaturePayload, "Brings a deleted feature back to what it was.")
-    async def restore_feature(self, info: Info, input: m.RestoreFeatureInput) -> m.Written:
+    @mutation_field(m.RestoreFeaturePayload, "Brings a deleted feature back to what it was.")
+    async def restore_feature(self, info: Info, input: Annotated[m.RestoreFeatureInput, INPUT]) -> m.Written:
         return await _done(info.context, acts.RESTORE, input)
 
 
@@ -86,7 +90,7 @@ async def _update(context: RequestContext, input: m.UpdateFeatureInput) -> model
 
     patch = FeaturePatch(patched(input.name), patched(input.description), patched(input.metadata))
     id = FeatureId(key_of("Feature", input.id, ("input", "id")))
-    return await context.feature.change(id, acts.update(patch), input.expected_version)
+    return await context.feature.update(id, patch, input.expected_version)
 
 
 async def _done(context: RequestContext, act: acts.Act, input: m.ActInput) -> m.Written:

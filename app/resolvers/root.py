@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from app.engine.weights import read_costs
 from app.resolvers.audit import AuditQuery
 from app.resolvers.feature import FeatureMutation, FeatureQuery
 from app.resolvers.node import NodeQuery
@@ -32,5 +33,7 @@ schema = strawberry.Schema(
     types=[User, Feature, AuditEntry, *ERROR_TYPES],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+
+costs = read_costs(schema.as_str())
 
 core: GraphQLSchema = schema._schema  # noqa: SLF001  # graphql-core's own: Strawberry has no public name for it

@@ -61,7 +61,7 @@ class AuditEntryEdge:
     """An entry at its place in a page."""
 
     cursor: str = entry_edge.value("The place, for `after` and `before`.")
-    node: AuditEntry = entry_edge.value("The entry.")
+    node: AuditEntry = entry_edge.value("The entry.", weight=0)
 
 
 @entry_page.type
@@ -70,7 +70,10 @@ class AuditEntryConnection:
 
     edges: list[AuditEntryEdge] = entry_page.value("The entries with their cursors.")
     nodes: list[AuditEntry] = entry_page.value("The entries alone.")
-    page_info: PageInfo = entry_page.value("What lies before and after this page.")
+    page_info: PageInfo = entry_page.value("What lies before and after this page.", weight=0)
     total_count: int = entry_page.edge(
-        entry_counts, key=lambda p: p.scope, description="How many there are over all pages; counted when asked for."
+        entry_counts,
+        key=lambda p: p.scope,
+        description="How many there are over all pages; counted when asked for.",
+        weight=1,
     )

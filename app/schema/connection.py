@@ -10,19 +10,15 @@ from app.kernel.cursor import decode_cursor
 from app.kernel.errors import BadUserInput
 from app.kernel.page import Page, Window, window
 from app.kernel.range import DateTimeRange as Range
-from app.schema.words import ABSENT, given
+from app.schema.words import ABSENT, argument, given
 
 page = Describes(Page[Any, Any])
 
 
-def _argument(description: str) -> Any:
-    return strawberry.argument(description=description)
-
-
-First = Annotated[int | None, _argument("How many from the start, 0 to 100. Neither `first` nor `last`: 20.")]
-After = Annotated[str | None, _argument("Only what comes after this cursor, which must be of the same order.")]
-Last = Annotated[int | None, _argument("How many from the end, 0 to 100; with `first`: of those.")]
-Before = Annotated[str | None, _argument("Only what comes before this cursor, which must be of the same order.")]
+First = Annotated[int | None, argument("How many from the start, 0 to 100. Neither `first` nor `last`: 20.")]
+After = Annotated[str | None, argument("Only what comes after this cursor, which must be of the same order.")]
+Last = Annotated[int | None, argument("How many from the end, 0 to 100; with `first`: of those.")]
+Before = Annotated[str | None, argument("Only what comes before this cursor, which must be of the same order.")]
 
 
 @page.type

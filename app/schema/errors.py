@@ -143,7 +143,9 @@ class LimitExceededError(UserError):
     """The owner has as many active features as allowed."""
 
     path: list[str] | None = exceeded.column(input_path, description=PATH)
-    limit: int = exceeded.column(lambda e: e.error.limit, description="How many active features an owner may have.")
+    limit: int | None = exceeded.column(  # nullable as ValidationError's is, so that one query may select both
+        lambda e: e.error.limit, description="How many active features an owner may have; never null."
+    )
 
 
 @transition.type

@@ -75,7 +75,7 @@ class FeatureEdge:
     """A feature at its place in a page."""
 
     cursor: str = feature_edge.value("The place, for `after` and `before`.")
-    node: Feature = feature_edge.value("The feature.")
+    node: Feature = feature_edge.value("The feature.", weight=0)
 
 
 @feature_page.type
@@ -84,7 +84,10 @@ class FeatureConnection:
 
     edges: list[FeatureEdge] = feature_page.value("The features with their cursors.")
     nodes: list[Feature] = feature_page.value("The features alone.")
-    page_info: PageInfo = feature_page.value("What lies before and after this page.")
+    page_info: PageInfo = feature_page.value("What lies before and after this page.", weight=0)
     total_count: int = feature_page.edge(
-        feature_counts, key=lambda p: p.scope, description="How many there are over all pages; counted when asked for."
+        feature_counts,
+        key=lambda p: p.scope,
+        description="How many there are over all pages; counted when asked for.",
+        weight=1,
     )

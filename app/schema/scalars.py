@@ -47,7 +47,7 @@ def parse_json_literal(node: ValueNode, variables: Mapping[str, object] | None =
 SCALARS: Mapping[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A moment in time: RFC 3339, answered in UTC with microseconds.",
+        description="A moment in time: RFC 3339, answered in UTC, with microseconds where there are any.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
         serialize=lambda value: value,  # the answer's encoder writes it
         parse_value=parse_time,

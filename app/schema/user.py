@@ -65,7 +65,7 @@ class UserEdge:
     """A user at its place in a page."""
 
     cursor: str = user_edge.value("The place, for `after` and `before`.")
-    node: User = user_edge.value("The user.")
+    node: User = user_edge.value("The user.", weight=0)
 
 
 @user_page.type
@@ -74,9 +74,12 @@ class UserConnection:
 
     edges: list[UserEdge] = user_page.value("The users with their cursors.")
     nodes: list[User] = user_page.value("The users alone.")
-    page_info: PageInfo = user_page.value("What lies before and after this page.")
+    page_info: PageInfo = user_page.value("What lies before and after this page.", weight=0)
     total_count: int = user_page.edge(
-        user_counts, key=lambda p: p.scope, description="How many there are over all pages; counted when asked for."
+        user_counts,
+        key=lambda p: p.scope,
+        description="How many there are over all pages; counted when asked for.",
+        weight=1,
     )
 
 

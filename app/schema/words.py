@@ -7,6 +7,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from app.context import RequestContext
+from app.engine.cost import WRITE, Cost, sizes_of
 
 type Info = strawberry.Info[RequestContext, None]
 
@@ -23,9 +24,27 @@ def given_tuple[T](argument: list[T] | None) -> tuple[T, ...] | None:
     return None if items is None else tuple(items)
 
 
-def root_field(returns: object, description: str) -> Callable[[Callable[..., Awaitable[object]]], StrawberryField]:
-    """An ordinary resolver that returns domain objects; `returns` is the Strawberry type that describes them."""
-    return lambda resolver: strawberry.field(resolver, graphql_type=returns, description=description)
+type Resolver = Callable[..., Awaitable[object]]
+
+
+def root_field(returns: object, description: str) -> Callable[[Resolver], StrawberryField]:
+    """An ordinary resolver that returns domain objects; `returns` is the Strawberry type that describes them. Its
+    parameters say how many there may be (`engine.cost`)."""
+    return lambda resolver: strawberry.field(
+        resolver, graphql_type=returns, description=description, directives=sizes_of(resolver, returns)
+    )
+
+
+def mutation_field(returns: object, description: str) -> Callable[[Resolver], StrawberryField]:
+    """The same, of the mutation type: it weighs what a write weighs."""
+    return lambda resolver: strawberry.field(
+        resolver, graphql_type=returns, description=description, directives=[Cost(weight=WRITE)]
+    )
+
+
+def argument(description: str) -> Any:
+    """What `Annotated` takes to describe an argument."""
+    return strawberry.argument(description=description)
 
 
 ID = "Opaque global id: give it to `node`. It never changes."

@@ -17,6 +17,7 @@ from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthe
 from app.web import errors
 from app.web.accept import preferred
 from app.web.client import client_of
+from app.web.cost import asks_for_cost, cost_report, costliest
 from app.web.dry_run import dry_run
 from app.web.graphiql import graphiql_page
 from app.web.observe import about
@@ -79,7 +80,7 @@ class GraphQLEndpoint:
             return _response(media, status, {"errors": errors.format_refusals(error.errors, error.phase)})
         except DomainError as error:
             return _response(media, *_refusal(error))
-        except Exception:  # a bug of ours outside of any resolver
+        except Exception:  # the outermost: whatever it is, the caller gets an answer of our form, and it is logged
             log.exception("request failed")
             return _response(media, 500, _errors(errors.internal(about(request.scope).request_id)))
 
@@ -92,13 +93,15 @@ class GraphQLEndpoint:
         if request.method == "GET" and operation.mutates:
             raise Refused(405, "METHOD_NOT_ALLOWED", "A mutation needs POST.", {"allow": "POST"})
         cost = operation.price.of(asked.variables)
+        dearest = costliest(operation.price, asked.variables)
         context = self._context_of(actor, facts.request_id, client_of(request), cost)
         if (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry
         elif cost > self._settings.max_cost:
-            raise _too_complex(cost, self._settings.max_cost)
+            limit = self._settings.max_cost
+            raise QueryTooComplex(cost, limit, f"at most {limit} are allowed", dearest())
         else:
-            context.rate_limit.charge(cost)
+            context.rate_limit.charge(cost, dearest)
         result = await self._engine.execute(operation, asked.variables, context)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -106,14 +109,9 @@ class GraphQLEndpoint:
             if result.data is None and all(error.path is None for error in result.errors):
                 del body["data"]  # variables were refused before anything was run
                 return _response(media, 422 if media == MODERN else 200, body)
+        if asks_for_cost(request):
+            body["extensions"] = cost_report(operation.price, asked.variables, self._settings.max_cost)
         return _response(media, 200, body)
-
-
-def _too_complex(cost: int, limit: int) -> QueryTooComplex:
-    message = (
-        f"This operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it."
-    )
-    return QueryTooComplex(message, cost, limit)
 
 
 def _refusal(error: DomainError) -> tuple[int, dict[str, Any], dict[str, str]]:

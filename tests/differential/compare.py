@@ -12,7 +12,7 @@ from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 from app.engine.limits import Limits
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import GUEST, Actor
-from app.resolvers.root import core
+from app.resolvers.root import core, costs
 from tests.differential.data import ADMIN, USER, VIEWER, World
 from tests.differential.generate import Generator
 from tests.differential.ports import context_of
@@ -39,8 +39,8 @@ class Trial:
     differences: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.compiled = Engine(core, LIMITS, 100_000, "compiled", lambda path: self.tally.update([path]))
-        self.reference = Engine(core, LIMITS, 100_000, "reference")
+        self.compiled = Engine(core, costs, LIMITS, 100_000, "compiled", lambda path: self.tally.update([path]))
+        self.reference = Engine(core, costs, LIMITS, 100_000, "reference")
 
     async def seed(self, seed: int) -> None:
         damage = DAMAGE[seed % len(DAMAGE)]

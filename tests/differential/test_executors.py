@@ -7,7 +7,7 @@ import pytest
 
 from app.engine.operation import Engine
 from app.kernel.ids import global_id
-from app.resolvers.root import core
+from app.resolvers.root import core, costs
 from tests.differential.compare import ACTORS, LIMITS, Trial
 from tests.differential.data import World
 from tests.differential.ports import context_of
@@ -47,7 +47,7 @@ ROWS = {
 
 
 async def answer(executor: Any, text: str, world: World, variables: dict[str, Any]) -> Any:
-    engine = Engine(core, LIMITS, 10_000, executor)
+    engine = Engine(core, costs, LIMITS, 10_000, executor)
     result = await engine.execute(engine.operation(text, None), variables, context_of(world, ACTORS["admin"]))
     assert result.errors is None
     return orjson.loads(orjson.dumps(result.data))
@@ -93,7 +93,7 @@ async def test_nothing_is_written_once_the_answer_is_null(executor: Any) -> None
     feature = global_id("Feature", next(iter(world.features)))
     text = f'mutation {{ a: deleteFeature(input: {{id: "{feature}"}}) {{ clientMutationId }} '
     text += 'b: createFeature(input: {name: "later"}) { clientMutationId } }'
-    engine = Engine(core, LIMITS, 10_000, executor)
+    engine = Engine(core, costs, LIMITS, 10_000, executor)
 
     result = await engine.execute(engine.operation(text, None), {}, context_of(world, ACTORS["admin"]))
 
@@ -104,7 +104,7 @@ async def test_nothing_is_written_once_the_answer_is_null(executor: Any) -> None
 
 async def test_introspection_is_run_whole_by_graphql_core() -> None:
     ran: list[str] = []
-    engine = Engine(core, LIMITS, 10_000, on_executed=ran.append)
+    engine = Engine(core, costs, LIMITS, 10_000, on_executed=ran.append)
     text = "{ __schema { queryType { name } } viewer { name } }"
     result = await engine.execute(engine.operation(text, None), {}, context_of(World(0, 0), ACTORS["admin"]))
 

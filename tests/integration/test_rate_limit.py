@@ -10,6 +10,11 @@ from tests.fixtures.world import World
 
 PAGE = "{ features(first: 50) { nodes { auditEntries(first: 5) { nodes { actor { name } } } } } %s }"
 COST = 1 + 1 + 50 * (1 + 1 + 5 * (1 + 1))
+BREAKDOWN = [
+    {"path": "features.nodes.auditEntries", "cost": 50 * 6},
+    {"path": "features.nodes.auditEntries.nodes.actor", "cost": 50 * 5},
+    {"path": "features", "cost": 51},
+]
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +26,10 @@ def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_points(world: World, guest: int, user: int) -> None:
     world.wiring._points = PointLimits(guest, user)
+
+
+async def asked_for_its_cost(world: World, query: str, header: str = "1") -> Any:
+    return (await world.post({"query": query}, "admin", **{"x-graphql-cost": header})).json()
 
 
 async def test_the_cost_of_a_page_is_its_rows_and_theirs(world: World) -> None:
@@ -51,7 +60,21 @@ async def test_an_operation_over_the_limit_is_refused_before_it_runs(world: Worl
     cost = 1 + 1 + 100 * (1 + 1 + 100 * 2)
     assert response.status_code == 422
     (error,) = response.json()["errors"]
-    assert error["extensions"] == {"code": "QUERY_TOO_COMPLEX", "cost": cost, "limit": 10_000}
+    costliest = [
+        {"path": "features.nodes.auditEntries", "cost": 100 * 101},
+        {"path": "features.nodes.auditEntries.nodes.actor", "cost": 100 * 100},
+        {"path": "features", "cost": 101},
+    ]
+    assert error["extensions"] == {
+        "code": "QUERY_TOO_COMPLEX",
+        "cost": cost,
+        "limit": 10_000,
+        "costliest": costliest,
+    }
+    assert error["message"] == (
+        "This operation costs 20202 points, 10100 of them for `features.nodes.auditEntries`, and at most 10000 are "
+        "allowed: ask for smaller pages, or split it."
+    )
     assert world.statements == []
 
 
@@ -68,3 +91,37 @@ async def test_who_has_spent_the_points_waits(world: World, who: Any) -> None:
     assert int(answers[2].headers["retry-after"]) == error["extensions"]["retryAfter"] > 0
     other = await world.post(query, "manager")
     assert other.status_code == 200
+
+
+async def test_an_operation_that_costs_more_than_a_minute_gives_is_refused_with_its_costliest_paths(
+    world: World,
+) -> None:
+    with_points(world, 600, 100)
+
+    (error,) = (await world.ask(PAGE % ""))["errors"]
+
+    assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert (error["extensions"]["cost"], error["extensions"]["limit"]) == (COST, 100)
+    assert error["extensions"]["costliest"] == BREAKDOWN
+
+
+async def test_the_cost_comes_with_the_answer_where_the_header_asks_for_it(world: World) -> None:
+    query = PAGE % "viewer { name }"
+    cost = {"requested": COST + 1, "limit": 10_000, "breakdown": [*BREAKDOWN, {"path": "viewer", "cost": 1}]}
+
+    told = await asked_for_its_cost(world, query)
+    untold = [await asked_for_its_cost(world, query, header) for header in ("0", "", "yes")]
+
+    assert told["extensions"] == {"cost": cost}
+    assert all("extensions" not in answer and answer["data"] == told["data"] for answer in untold)
+
+
+async def test_a_dry_run_of_what_is_too_dear_tells_where_its_cost_lies(world: World) -> None:
+    dear = (PAGE % "rateLimit(dryRun: true) { cost }").replace("50", "100").replace("5)", "100)")
+
+    answer = await asked_for_its_cost(world, dear)
+
+    cost = answer["extensions"]["cost"]
+    assert answer["data"] == {"rateLimit": {"cost": cost["requested"]}}
+    assert cost["requested"] == 1 + sum(path["cost"] for path in cost["breakdown"]) > cost["limit"] == 10_000
+    assert cost["breakdown"][0] == {"path": "features.nodes.auditEntries", "cost": 100 * 101}

@@ -171,6 +171,7 @@ async def test_the_next_edition_adds_what_is_new_where_there_is_room_for_just_th
     earlier.write_text(json.dumps(document))
     assert await seed(owner_url, earlier) == Seeded(users=33, features=11, entries=25 - entries)
     await run(owner_url, "UPDATE users SET active_limit = 2 WHERE email = 'user@example.com'")
+    await run(owner_url, "UPDATE features SET name = 'renamed' WHERE name LIKE 'Abort%'")
     assert await seed(owner_url, SAMPLE) == Seeded(users=0, features=1, entries=entries)
     assert await run(owner_url, MISCOUNTED) == []
 
@@ -208,5 +209,7 @@ async def test_a_rename_that_is_under_way_is_waited_for_and_wins(owner_url: str)
             await application.execute("UPDATE features SET name = '<abbr>'")
             seeding = asyncio.create_task(seed(owner_url, SAMPLE))
             await until_one_waits(owner_url)
+            with pytest.raises(asyncpg.LockNotAvailableError):  # nor may anybody change the owner's counter meanwhile
+                await run(owner_url, "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE NOWAIT", owner_id)
         assert await seeding == Seeded(users=32, features=11, entries=22)
     assert await run(owner_url, "SELECT id FROM audit_entries WHERE feature_id = $1", feature_id) == []

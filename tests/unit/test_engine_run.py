@@ -13,6 +13,7 @@ from app.engine.declare import Describes
 from app.engine.limits import Limits
 from app.engine.operation import Engine
 from app.engine.plans import MAX_PLANS
+from app.engine.weights import read_costs
 from app.schema.words import root_field
 
 
@@ -72,8 +73,8 @@ class Query:
         return info.context.things[0]
 
 
-core = strawberry.Schema(Query)._schema
-engine = Engine(core, Limits(), 3000)
+schema = strawberry.Schema(Query)
+engine = Engine(schema._schema, read_costs(schema.as_str()), Limits(), 3000)
 
 
 async def run(selected: str, request: Request, **variables: Any) -> tuple[Any, list[tuple[Any, str]]]:

@@ -21,31 +21,54 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.price import MAX_PRICE, Price, price
+from app.engine.price import MAX_PRICE, Price
+from app.engine.weights import Costs, FieldCost, read_costs
 
-SCHEMA = build_schema("""
+LIST_SIZE = """directive @listSize(
+  assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true
+) on FIELD_DEFINITION
+"""
+DIRECTIVES = f"directive @cost(weight: String!) on FIELD_DEFINITION {LIST_SIZE}"
+PAGE = '@listSize(assumedSize: 20, slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"])'
+FIRST = '@listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"])'
+TEXT = (
+    """
   interface Node { id: ID! }
   union Found = Feature | User
-  type User implements Node { id: ID!  name: String!  features(first: Int, last: Int): FeatureConnection! }
+  type User implements Node { id: ID!  name: String!  features(first: Int, last: Int): FeatureConnection! PAGE }
   type Change { field: String! }
   type AuditEntry implements Node { id: ID!  actor: User  changes: [Change!]! }
   type Feature implements Node {
-    id: ID!  name: String!  tags: [String!]!  owner: User!  auditEntries(first: Int, last: Int): AuditEntryConnection!
+    id: ID!  name: String!  tags: [String!]!  owner: User!
+    auditEntries(first: Int, last: Int): AuditEntryConnection!
+      @listSize(assumedSize: 20, slicingArguments: ["first", "last"], sizedFields: ["nodes"])
   }
   type PageInfo { hasNextPage: Boolean! }
-  type FeatureConnection { edges: [FeatureEdge!]!  nodes: [Feature!]!  pageInfo: PageInfo!  totalCount: Int! }
-  type FeatureEdge { cursor: String!  node: Feature! }
+  type FeatureConnection {
+    edges: [FeatureEdge!]!  nodes: [Feature!]!
+    pageInfo: PageInfo! @cost(weight: "0")  totalCount: Int! @cost(weight: "1")
+  }
+  type FeatureEdge { cursor: String!  node: Feature! @cost(weight: "0") }
   type AuditEntryConnection { nodes: [AuditEntry!]! }
   type Query {
-    viewer: User  node(id: ID!): Node  nodes(ids: [ID!]!): [Node]!  search: Found
-    top(names: [String!] = ["a", "b"]): [Feature!]!
+    viewer: User  node(id: ID!): Node  nodes(ids: [ID!]!): [Node]! @listSize(slicingArguments: ["ids"])  search: Found
+    top(names: [String!] = ["a", "b"]): [Feature!]! @listSize(slicingArguments: ["names"])
     pages(owners: [ID!]!, first: Int): [FeatureConnection!]!
-    features(first: Int, last: Int, status: [String!]): FeatureConnection!  short(first: Int = 7): FeatureConnection!
+      @listSize(assumedSize: 20, slicingArguments: ["owners", "first"], sizedFields: ["edges", "nodes"])
+    features(first: Int, last: Int, status: [String!]): FeatureConnection! PAGE
+    short(first: Int = 7): FeatureConnection! FIRST
+    dear: Feature @cost(weight: "5")  digest: String @cost(weight: "3")
   }
   type Payload { feature: Feature  count: Int }
-  type Mutation { rename(name: String): Payload!  touch: Int!  renameAll(ids: [ID!]!): [Payload!]! }
+  type Mutation {
+    rename(name: String): Payload! @cost(weight: "10")  touch: Int! @cost(weight: "10")
+    renameAll(ids: [ID!]!): [Payload!]! @cost(weight: "10") @listSize(slicingArguments: ["ids"])
+  }
   type Subscription { featureChanged: Payload! }
-""")
+""".replace("PAGE", PAGE).replace("FIRST", FIRST)
+    + DIRECTIVES
+)
+SCHEMA, COSTS = build_schema(TEXT), read_costs(TEXT)
 
 
 def parts(document: DocumentNode) -> tuple[OperationDefinitionNode, dict[str, FragmentDefinitionNode]]:
@@ -53,11 +76,19 @@ def parts(document: DocumentNode) -> tuple[OperationDefinitionNode, dict[str, Fr
     return operation, {n.name.value: n for n in document.definitions if isinstance(n, FragmentDefinitionNode)}
 
 
-def price_of(text: str, variables: Mapping[str, object] | None = None, schema: GraphQLSchema = SCHEMA) -> int:
+def price_of(
+    text: str, variables: Mapping[str, object] | None = None, schema: GraphQLSchema = SCHEMA, costs: Costs = COSTS
+) -> int:
     """Of a document that is valid."""
     document = parse(text)
     assert validate(schema, document) == []
-    return price(schema, *parts(document), variables or {})
+    return price(parse(text), variables or {}, schema, costs)
+
+
+def price(
+    document: DocumentNode, variables: Mapping[str, object], schema: GraphQLSchema = SCHEMA, costs: Costs = COSTS
+) -> int:
+    return Price(schema, costs, *parts(document)).of(variables)
 
 
 def bomb(fragments: int) -> str:
@@ -90,6 +121,7 @@ def bomb(fragments: int) -> str:
         ("{ short { nodes { id } } }", 1 + 1 + 7),
         ('{ nodes(ids: ["a", "b", "c"]) { id ... on Feature { owner { id } } } }', 1 + 3 * (1 + 1)),
         ("{ top { id } }", 1 + 2),
+        ("{ dear { owner { id } } digest }", 1 + 5 + 1 + 3),
         ("{ top(names: null) { id } }", 1 + 1),
         ('{ pages(owners: ["a", "b"], first: 3) { nodes { owner { id } } } }', 1 + 2 * (1 + 3 * (1 + 1))),
         ('{ node(id: "x") { ... on AuditEntry { changes { field } } } }', 1 + 1 + 1),
@@ -157,14 +189,15 @@ def test_a_variable_that_is_missing_leaves_its_argument_at_the_default_and_in_a_
 
 def test_a_default_given_as_a_value_counts() -> None:
     page = GraphQLObjectType("AConnection", {"nodes": GraphQLField(GraphQLString)})
+    costs = Costs({("Query", "a"): FieldCost(1, 20, ("first",), (), ("nodes",))}, frozenset({("AConnection", "nodes")}))
     argument = GraphQLArgument(GraphQLInt, default_value=3)
     query = GraphQLObjectType("Query", {"a": GraphQLField(page, {"first": argument})})
-    assert price_of("{ a { nodes } }", schema=GraphQLSchema(query)) == 1 + 1 + 3
+    assert price_of("{ a { nodes } }", schema=GraphQLSchema(query), costs=costs) == 1 + 1 + 3
 
 
 def test_a_price_that_is_kept_answers_for_any_variables() -> None:
     document = parse("query ($n: Int, $ids: [ID!]!) { features(first: $n) { nodes { id } } nodes(ids: $ids) { id } }")
-    kept = Price(SCHEMA, *parts(document))
+    kept = Price(SCHEMA, COSTS, *parts(document))
     assert kept.of({"n": 3, "ids": ["a"]}) == 1 + 1 + 3 + 1
     assert kept.of({"n": 4, "ids": ["a", "b"]}) == 1 + 1 + 4 + 2
     assert kept.of({"n": 3, "ids": ["a"]}) == 1 + 1 + 3 + 1
@@ -189,7 +222,7 @@ def test_one_fragment_is_priced_by_the_page_that_spreads_it() -> None:
 
 
 def test_a_fragment_bomb_is_priced_exactly_and_one_that_would_never_end_as_the_greatest_price() -> None:
-    assert [price(SCHEMA, *parts(parse(bomb(size))), {}) for size in (26, 1_000)] == [1 + 2**25, MAX_PRICE]
+    assert [price(parse(bomb(size)), {}) for size in (26, 1_000)] == [1 + 2**25, MAX_PRICE]
 
 
 def test_the_standard_introspection_query_costs_two_points() -> None:
@@ -199,7 +232,7 @@ def test_the_standard_introspection_query_costs_two_points() -> None:
 def test_a_chain_of_fragments_longer_than_the_stack_is_priced() -> None:
     chain = " ".join(f"fragment F{n} on User {{ ...F{n + 1} }}" for n in range(5_000))
     last = "fragment F5000 on User { features(first: 1) { totalCount } }"
-    assert price(SCHEMA, *parts(parse("{ viewer { ...F0 } }" + chain + last)), {}) == 1 + 1 + 1 + 1 + 1
+    assert price(parse("{ viewer { ...F0 } }" + chain + last), {}) == 1 + 1 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -218,10 +251,10 @@ def test_a_chain_of_fragments_longer_than_the_stack_is_priced() -> None:
     ],
 )
 def test_a_document_that_is_not_valid_raises_nothing(text: str) -> None:
-    document, without_mutations = parse(text), build_schema("type Query { a: Int }")
+    document, without_mutations = parse(text), "type Query { a: Int }"
     assert validate(SCHEMA, document)
-    assert 1 <= price(SCHEMA, *parts(document), {}) <= 200
-    assert price(without_mutations, *parts(document), {}) == 1
+    assert 1 <= price(document, {}) <= 200
+    assert price(document, {}, build_schema(without_mutations), read_costs(without_mutations)) == 1
 
 
 def loaded(first: int | None, last: int | None) -> tuple[int, int]:
@@ -240,9 +273,8 @@ def test_a_price_is_one_point_and_all_objects_of_full_pages(
 ) -> None:
     text = """query ($a: Int, $b: Int, $c: Int, $d: Int) { features(first: $a, last: $b) { edges { node {
       owner { id } auditEntries(first: $c, last: $d) { nodes { actor { id } } } } } } }"""
-    operation, fragments = parts(parse(text))
     read, kept = loaded(first, last)
     inner_read, inner_kept = loaded(inner_first, inner_last)
     objects = sum([1, read, kept * 1, kept * 1, kept * inner_read, kept * inner_kept])
     variables = {"a": first, "b": last, "c": inner_first, "d": inner_last}
-    assert price(SCHEMA, operation, fragments, variables) == 1 + objects
+    assert price(parse(text), variables) == 1 + objects

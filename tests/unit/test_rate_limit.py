@@ -87,8 +87,9 @@ def test_a_cost_above_the_limit_is_too_complex_since_waiting_does_not_help() -> 
     service = World().service()
     with pytest.raises(QueryTooComplex) as refused:
         service.charge(601)
-    assert refused.value.facts == {"cost": 601, "limit": 600}
-    assert str(refused.value) == "This costs 601 points, and you have 600 a minute: ask for smaller pages, or split it."
+    assert refused.value.facts == {"cost": 601, "limit": 600, "costliest": []}
+    message = "This operation costs 601 points, and you have 600 a minute: ask for smaller pages, or split it."
+    assert str(refused.value) == message
     assert service.status(0).remaining == 600
 
 

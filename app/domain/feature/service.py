@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.domain.audit.model import AuditAction
-from app.domain.feature import inputs, rules
-from app.domain.feature.acts import Act
+from app.domain.feature import acts, inputs, rules
 from app.domain.feature.events import Origin, change, changed_fields, conflicts
 from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage, Features, FeatureWork
-from app.kernel.actor import Actor, Reach
+from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import Forbidden, NotFound, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
@@ -72,15 +71,18 @@ class FeatureService:
         async with self._features.work() as work:
             return await self._write(work, None, cleaned.applied_to(blank), "CREATE")
 
-    async def change(self, id: FeatureId, act: Act, expected_version: int | None) -> Feature:
+    async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
+        """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
+        self._check_reach(rules.GRANTS["UPDATE"])
+        return await self.change(id, acts.update(patch), expected_version)
+
+    async def change(self, id: FeatureId, act: acts.Act, expected_version: int | None) -> Feature:
         """The feature afterwards; where the act changes nothing, the feature as it is, with no version and no entry.
 
         Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
         and where it takes a name or becomes active, DuplicateName or LimitExceeded.
         """
-        self._actor.known()
-        if self._actor.reach(act.grants) is Reach.NONE:
-            raise Forbidden("You may not change features.")
+        self._check_reach(act.grants)
         async with self._features.work() as work:
             feature = self._visible(await work.fetch_for_update(id), finds_deleted=act.finds_deleted)
             if feature is None:
@@ -104,6 +106,12 @@ class FeatureService:
         if written is None:
             raise NotFound("There is no such owner.", ("ownerId",))
         return written
+
+    def _check_reach(self, grants: Grants) -> None:
+        """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
+        self._actor.known()
+        if self._actor.reach(grants) is Reach.NONE:
+            raise Forbidden("You may not change features.")
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
         if feature is None or (feature.status == "DELETED" and not finds_deleted):

@@ -1,12 +1,13 @@
 """What the business does with rate limits: every operation is paid for in points before it runs."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from app.domain.rate_limit.model import DROPS, PointLimits, RateLimit
 from app.domain.rate_limit.ports import Buckets
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock
-from app.kernel.errors import QueryTooComplex, RateLimited
+from app.kernel.errors import PathCost, QueryTooComplex, RateLimited
 
 MICROSECONDS = 1_000_000  # in a second
 
@@ -21,17 +22,14 @@ class RateLimitService:
         else:
             self._key, self._limit = f"user:{actor.user_id.hex}", limits.user
 
-    def charge(self, cost: int) -> RateLimit:
+    def charge(self, cost: int, costliest: Callable[[], Sequence[PathCost]] = tuple) -> RateLimit:
         """Takes `cost` points. Raises RateLimited where fewer are left, and QueryTooComplex where even a full bucket
-        holds fewer, since to wait does not help; then nothing is taken. Raises ValueError for less than 0 points."""
+        holds fewer, since to wait does not help; then nothing is taken. `costliest` says what of it costs most, and
+        is asked for that alone. Raises ValueError for less than 0 points."""
         if cost < 0:
             raise ValueError(f"a cost cannot be negative: it is {cost}")
         if cost > self._limit:
-            raise QueryTooComplex(
-                f"This costs {cost} points, and you have {self._limit} a minute: ask for smaller pages, or split it.",
-                cost,
-                self._limit,
-            )
+            raise QueryTooComplex(cost, self._limit, f"you have {self._limit} a minute", costliest())
         now = self._now()
         draw = self._buckets.take(self._key, self._limit, cost, now)
         if not draw.taken:

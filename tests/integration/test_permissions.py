@@ -1,0 +1,249 @@
+"""Who may do what, as the matrix of the behaviour says it: every root field, every mutation, every edge, every role."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLField, GraphQLObjectType
+
+from app.engine.declare import DECLARED, ContextColumn, Edge
+from app.resolvers.root import core
+from tests.fixtures.world import Who, World
+from tests.fixtures.writes import document, nothing_written, written
+
+type Outcomes = dict[Who, object]
+
+EVERYBODY: tuple[Who, ...] = ("guest", "viewer", "user", "other", "manager", "admin")
+USERS = EVERYBODY[1:]
+SECRETS = ("secret", "@example.com")  # in every name of a feature, and in every email
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Top level, with the field null."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """In `userErrors`."""
+
+    code: str
+
+
+GUEST = Refused("UNAUTHENTICATED")
+
+
+def outcomes(viewer: object, user: object, other: object, manager: object, admin: object) -> Outcomes:
+    """A guest is refused everywhere, but where a row says otherwise."""
+    return {"guest": GUEST, "viewer": viewer, "user": user, "other": other, "manager": manager, "admin": admin}
+
+
+def reach(any: object, own: object, none: object) -> Outcomes:
+    """What those find who may read everything, the user, and another user, of whom nothing is there."""
+    return outcomes(any, own, none, any, any)
+
+
+def of_user(data: object, unseen: object = None) -> Outcomes:
+    """What belongs to the user: everybody but another user sees it."""
+    return reach(data, data, unseen)
+
+
+def person(name: str, *, email: bool = True) -> dict[str, object]:
+    return {"name": name, "email": f"{name}@example.com" if email else None}
+
+
+def only(name: str) -> dict[str, object]:
+    return {"nodes": [person(name)]}
+
+
+def nodes(*found: object) -> dict[str, object]:
+    return {"totalCount": len(found), "nodes": list(found)}
+
+
+PLAN, OWN = {"name": "secret plan"}, {"name": "secret of the manager"}
+UPDATE, CREATE = {"action": "UPDATE", "version": 2}, {"action": "CREATE", "version": 1}
+ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
+NAMED = person("manager", email=False)
+PEOPLE = {"nodes": [person(name) for name in ("admin", "manager", "user", "other", "viewer")]}
+OF_PLAN = "feature(id: $feature) { found: %s }"
+OF_ENTRY = "node(id: $entry) { ... on AuditEntry { found: %s } }"
+OF_ACTOR = "node(id: $entry) { ... on AuditEntry { actor { found: %s } } }"
+
+# (schema coordinate, selection, what each finds). The user has a feature ($feature), which the manager changed
+# ($entry); the manager has one of its own.
+READS: list[tuple[str, str, Outcomes]] = [
+    ("Query.node", "found: node(id: $feature) { ... on Feature { name } }", of_user(PLAN)),
+    (
+        "Query.node",
+        "found: node(id: $user) { ... on User { name email } }",
+        outcomes(None, person("user"), None, person("user"), person("user")),
+    ),
+    ("Query.node", "found: node(id: $entry) { ... on AuditEntry { action version } }", of_user(UPDATE)),
+    (
+        "Query.nodes",
+        "found: nodes(ids: [$feature, $entry]) { __typename }",
+        of_user([{"__typename": "Feature"}, {"__typename": "AuditEntry"}], [None, None]),
+    ),
+    ("Query.viewer", "found: viewer { name email }", {"guest": None, **{who: person(who) for who in USERS}}),
+    ("Query.feature", "found: feature(id: $feature) { name }", of_user(PLAN)),
+    ("Query.features", "found: features { totalCount nodes { name } }", reach(nodes(OWN, PLAN), nodes(PLAN), nodes())),
+    (
+        "Query.auditEntries",
+        "found: auditEntries { totalCount nodes { action version } }",
+        reach(nodes(UPDATE, CREATE, CREATE), nodes(UPDATE, CREATE), nodes()),
+    ),
+    (
+        "Query.users",
+        "found: users { nodes { name email } }",
+        outcomes(only("viewer"), only("user"), only("other"), PEOPLE, PEOPLE),
+    ),
+    (
+        "Query.rateLimit",
+        "found: rateLimit { limit }",
+        {"guest": {"limit": 600}, **{who: {"limit": 100_000} for who in USERS}},
+    ),
+    (
+        "Feature.owner",
+        OF_PLAN % "owner { name email }",
+        outcomes(person("user", email=False), person("user"), None, person("user"), person("user")),
+    ),
+    (
+        "Feature.auditEntries",
+        OF_PLAN % "auditEntries { totalCount nodes { action version } }",
+        of_user(nodes(UPDATE, CREATE)),
+    ),
+    ("Feature.viewerPermissions", OF_PLAN % "viewerPermissions", outcomes(["READ"], ALL, None, ALL, ALL)),
+    ("AuditEntry.feature", OF_ENTRY % "feature { name }", of_user(PLAN)),
+    (
+        "AuditEntry.actor",
+        OF_ENTRY % "actor { name email }",
+        outcomes(NAMED, NAMED, None, person("manager"), person("manager")),
+    ),
+    ("User.features", OF_ACTOR % "features { totalCount nodes { name } }", reach(nodes(OWN), nodes(), None)),
+    (
+        "User.auditEntries",
+        OF_ACTOR % "auditEntries { totalCount nodes { action version } }",
+        reach(nodes(UPDATE, CREATE), nodes(UPDATE), None),
+    ),
+    ("FeatureConnection.totalCount", "features { found: totalCount }", reach(2, 1, 0)),
+    ("AuditEntryConnection.totalCount", "auditEntries { found: totalCount }", reach(3, 2, 0)),
+    ("UserConnection.totalCount", "users { found: totalCount }", outcomes(1, 1, 1, 5, 5)),
+]
+
+DENIED = Refused("FORBIDDEN")
+CHANGE = outcomes(DENIED, "done", Failed("NOT_FOUND"), "done", "done")  # of a feature of the user
+FOR_OTHERS = outcomes(DENIED, DENIED, DENIED, DENIED, "done")
+WRITES: list[tuple[str, Outcomes]] = [
+    ("createFeature", outcomes(DENIED, "done", "done", "done", "done")),
+    ("createFeature", FOR_OTHERS),
+    ("updateFeature", CHANGE),
+    ("activateFeature", CHANGE),
+    ("deactivateFeature", CHANGE),
+    ("archiveFeature", CHANGE),
+    ("deleteFeature", CHANGE),
+    ("restoreFeature", CHANGE),
+]
+
+
+def test_every_root_field_mutation_and_edge_of_the_schema_has_a_row() -> None:
+    assert core.query_type is not None and core.mutation_type is not None
+    edges = {
+        f"{kind.name}.{name}"
+        for kind in core.type_map.values()
+        if isinstance(kind, GraphQLObjectType)
+        for name, field in kind.fields.items()
+        if isinstance(declared(field), Edge | ContextColumn)
+    }
+    assert {coordinate for coordinate, _, _ in READS} == {f"Query.{name}" for name in core.query_type.fields} | edges
+    assert {mutation for mutation, _ in WRITES} == set(core.mutation_type.fields)
+    assert all(set(row) == set(EVERYBODY) for row in [row for *_, row in READS] + [row for _, row in WRITES])
+
+
+def declared(field: GraphQLField) -> object:
+    definition = field.extensions.get("strawberry-definition")
+    return getattr(definition, "metadata", {}).get(DECLARED)
+
+
+async def test_everybody_reads_what_the_matrix_grants_and_nothing_else(world: World) -> None:
+    feature = await world.create("secret plan")
+    await world.create("secret of the manager", who="manager")
+    await written(world, "updateFeature", "manager", id=feature["id"], expectedVersion=1, description="secret")
+    newest = await world.data("{ auditEntries(first: 1) { nodes { id } } }")
+    ids = {"feature": feature["id"], "user": world.id_of("user"), "entry": newest["auditEntries"]["nodes"][0]["id"]}
+    for coordinate, selection, row in READS:
+        text = f"query({', '.join(f'${name}: ID!' for name in ids if f'${name}' in selection)}) {{ {selection} }}"
+        text = text.replace("query()", "query")
+        variables = {name: id for name, id in ids.items() if f"${name}" in selection}
+        for who, expected in row.items():
+            answer = await world.ask(text, who, **variables)
+            assert outcome_of(answer) == expected, (coordinate, who)
+
+
+def outcome_of(answer: Any) -> object:
+    """What is at `found`; None where what it hangs on is null."""
+    if "errors" in answer:
+        assert not any(secret in str(answer) for secret in SECRETS)
+        assert answer["data"] is None or set(answer["data"].values()) == {None}
+        (code,) = {error["extensions"]["code"] for error in answer["errors"]}
+        return Refused(code)
+    found = answer["data"]
+    while found is not None and "found" not in found:
+        (found,) = found.values()
+    return None if found is None else found["found"]
+
+
+async def test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_tells_nothing(world: World) -> None:
+    for mutation, row in WRITES:
+        for who, expected in row.items():
+            input = await input_of(world, mutation, f"secret of {mutation} {who}", row is FOR_OTHERS)
+            if expected == "done":
+                assert (await written(world, mutation, who, **input))["name"].startswith("secret")
+                continue
+            async with nothing_written(world):
+                answer = await world.ask(document(mutation), who, input=input)
+            assert write_outcome_of(answer, mutation) == expected, (mutation, who)
+            assert not any(secret in str(answer) for secret in SECRETS)
+
+
+async def input_of(world: World, mutation: str, name: str, for_another: bool) -> dict[str, Any]:
+    """Input of a mutation that changes something: of a new feature of the user, in the status that it takes."""
+    if mutation == "createFeature":
+        return {"name": name, **({"ownerId": world.id_of("viewer")} if for_another else {})}
+    feature = await world.create(name)
+    before = {"activateFeature": "deactivateFeature", "restoreFeature": "deleteFeature"}.get(mutation)
+    if before:
+        await written(world, before, id=feature["id"])
+    return {
+        "id": feature["id"],
+        **({"expectedVersion": 1, "name": f"{name} now"} if mutation == "updateFeature" else {}),
+    }
+
+
+def write_outcome_of(answer: Any, mutation: str) -> object:
+    if answer["data"] is None:
+        (code,) = {error["extensions"]["code"] for error in answer["errors"]}
+        return Refused(code)
+    assert answer["data"][mutation]["feature"] is None
+    (error,) = answer["data"][mutation]["userErrors"]
+    return Failed(error["code"])
+
+
+async def test_bad_input_of_those_who_may_not_write_is_not_looked_at(world: World) -> None:
+    id = (await world.create("secret plan"))["id"]
+    update = {"id": id, "expectedVersion": 1, "name": ""}
+    for mutation, input in (("createFeature", {"name": ""}), ("updateFeature", update)):
+        assert write_outcome_of(await world.ask(document(mutation), "guest", input=input), mutation) == GUEST
+        assert write_outcome_of(await world.ask(document(mutation), "viewer", input=input), mutation) == DENIED
+
+
+async def test_the_trail_of_what_is_deleted_is_read_by_those_who_may_read_audit(world: World) -> None:
+    feature = await world.create("secret plan")
+    await written(world, "deleteFeature", id=feature["id"])
+    text = """{ features(filter: {includeDeleted: true}) { totalCount nodes { auditEntries { totalCount } } }
+      auditEntries { totalCount nodes { action feature { name } } } }"""
+    entries = nodes({"action": "DELETE", "feature": None}, {"action": "CREATE", "feature": None})
+    trail = {"features": nodes({"auditEntries": {"totalCount": 2}}), "auditEntries": entries}
+    for who in USERS:
+        expected = {"features": nodes(), "auditEntries": nodes()} if who == "other" else trail
+        assert await world.data(text, who) == expected, who
