@@ -1,15 +1,16 @@
 """RequestContext: the actor and one service per capability; it knows no framework."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.service import RateLimitService
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
+from app.kernel.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestContext:
     actor: Actor
     request_id: str

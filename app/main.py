@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.jobs.partitions import keep_partitions
@@ -54,8 +54,13 @@ def create_app(wiring: Wiring) -> ASGIApp:
                 await partitions
             await wiring.close()
 
-    routes = [Route("/graphql", endpoint), Route("/metrics", metrics), *health.routes(), *static_routes()]
-    return Observe(Starlette(routes=routes, lifespan=lifespan), wiring.http_metrics, ROUTES)
+    others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        """The endpoint answers its own failures, so nothing of Starlette need stand before it."""
+        await (endpoint if scope.get("path") == "/graphql" else others)(scope, receive, send)
+
+    return Observe(application, wiring.http_metrics, ROUTES)
 
 
 def _endpoint_settings(settings: Settings) -> EndpointSettings:

@@ -42,6 +42,7 @@ def serve_forever(settings: Settings, ready: Callable[[], None] = lambda: None) 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whom to believe is a setting still to come; until then nobody is
         timeout_graceful_shutdown=DRAIN,
     )
     _Server(config, ready).run()

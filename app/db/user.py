@@ -21,6 +21,7 @@ column = users.c
 COLUMNS = (column.id, column.name, column.email, column.role, column.created_at)
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
+BY_ID = Statement("user.by_ids", select(*COLUMNS).where(column.id == bindparam("of_id")))
 ROLE = Statement("user.role", select(column.role).where(column.id == bindparam("of_id")))
 FIRST = Statement(
     "user.first",
@@ -48,7 +49,11 @@ class SqlUsers:
         self._database = database
 
     async def fetch_by_ids(self, ids: Sequence[UserId]) -> Mapping[UserId, User]:
-        return {row[0]: User(*row) for row in await self._database.fetch(BY_IDS, ids=ids)}
+        if len(ids) == 1:  # see SqlFeatures
+            rows = await self._database.fetch(BY_ID, of_id=ids[0])
+        else:
+            rows = await self._database.fetch(BY_IDS, ids=ids)
+        return {row[0]: User(*row) for row in rows}
 
     async def fetch_page(self, request: UserPageRequest, visible_to: UserId | None) -> UserPage:
         statement = page_statement(visible_to is not None, keyset.shape_of(request.window))

@@ -1,5 +1,6 @@
 """Who calls, as far as the network tells: what guests are told apart by."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import Request
@@ -7,7 +8,12 @@ from starlette.requests import Request
 
 def client_of(request: Request) -> str:
     """The address; of IPv6 the first 64 bits, since a single host has all the rest to itself."""
-    host = request.client.host if request.client else ""
+    client = request.scope.get("client")
+    return _network(client[0]) if client else ""
+
+
+@lru_cache(10_000)
+def _network(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

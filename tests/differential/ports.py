@@ -27,7 +27,7 @@ from app.kernel.cursor import Position, encode_cursor
 from app.kernel.errors import DuplicateName, LimitExceeded, Unavailable
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.page import Fetched, Page, Window, cut
-from tests.differential.data import World
+from tests.differential.data import World, now
 
 ACTIVE_LIMIT = 3
 
@@ -36,10 +36,10 @@ def context_of(world: World, actor: Actor) -> RequestContext:
     return RequestContext(
         actor,
         "request",
-        RateLimitService(actor, LocalBuckets(), world.now, PointLimits(1000, 1000), "client"),
+        RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, MemoryUsers(world)),
-        FeatureService(actor, MemoryFeatures(world), "request", world.now, world.new_id, ACTIVE_LIMIT),
+        FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),
         AuditService(actor, MemoryEntries(world)),
     )
 
@@ -94,6 +94,10 @@ class MemoryFeatures:
     async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]:
         called(self._world, "feature counts", len(scopes))
         return {scope: len(self._found(scope)) for scope in scopes}
+
+    async def create(self, change: Change, active_limit: int) -> Feature | None:
+        async with self.work() as work:
+            return await work.write(change, active_limit)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator["MemoryWork"]:

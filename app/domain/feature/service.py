@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from app.domain.audit.model import AuditAction
 from app.domain.feature import acts, inputs, rules
-from app.domain.feature.events import Origin, change, changed_fields, conflicts
+from app.domain.feature.events import Change, Origin, change, changed_fields, conflicts
 from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
-from app.domain.feature.ports import FeaturePage, Features, FeatureWork
+from app.domain.feature.ports import FeaturePage, Features
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import Forbidden, NotFound, StaleVersion
@@ -68,8 +68,8 @@ class FeatureService:
             updated_at=now,
             deleted_at=None,
         )
-        async with self._features.work() as work:
-            return await self._write(work, None, cleaned.applied_to(blank), "CREATE")
+        created = self._change(None, cleaned.applied_to(blank), "CREATE")
+        return _found(await self._features.create(created, self._active_limit))
 
     async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
         """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
@@ -96,16 +96,11 @@ class FeatureService:
             if not changed_fields(feature, outcome):
                 return feature
             outcome = replace(outcome, version=feature.version + 1, updated_at=self._now())
-            return await self._write(work, feature, outcome, act.action)
+            return _found(await work.write(self._change(feature, outcome, act.action), self._active_limit))
 
-    async def _write(self, work: FeatureWork, before: Feature | None, after: Feature, action: AuditAction) -> Feature:
+    def _change(self, before: Feature | None, after: Feature, action: AuditAction) -> Change:
         origin = Origin(self._actor.known(), self._request_id)
-        written = await work.write(
-            change(AuditEntryId(self._new_id()), before, after, action, origin), self._active_limit
-        )
-        if written is None:
-            raise NotFound("There is no such owner.", ("ownerId",))
-        return written
+        return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
     def _check_reach(self, grants: Grants) -> None:
         """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
@@ -122,3 +117,10 @@ class FeatureService:
         """Raises Unauthenticated for a guest."""
         user_id = self._actor.known()
         return None if self._actor.reach(rules.READ) is Reach.ANY else user_id
+
+
+def _found(written: Feature | None) -> Feature:
+    """Raises NotFound where nothing was written for want of an owner."""
+    if written is None:
+        raise NotFound("There is no such owner.", ("ownerId",))
+    return written

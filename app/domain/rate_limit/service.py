@@ -22,7 +22,7 @@ class RateLimitService:
         else:
             self._key, self._limit = f"user:{actor.user_id.hex}", limits.user
 
-    def charge(self, cost: int, costliest: Callable[[], Sequence[PathCost]] = tuple) -> RateLimit:
+    def charge(self, cost: int, costliest: Callable[[], Sequence[PathCost]] = tuple) -> None:
         """Takes `cost` points. Raises RateLimited where fewer are left, and QueryTooComplex where even a full bucket
         holds fewer, since to wait does not help; then nothing is taken. `costliest` says what of it costs most, and
         is asked for that alone. Raises ValueError for less than 0 points."""
@@ -30,12 +30,10 @@ class RateLimitService:
             raise ValueError(f"a cost cannot be negative: it is {cost}")
         if cost > self._limit:
             raise QueryTooComplex(cost, self._limit, f"you have {self._limit} a minute", costliest())
-        now = self._now()
-        draw = self._buckets.take(self._key, self._limit, cost, now)
+        draw = self._buckets.take(self._key, self._limit, cost, self._now())
         if not draw.taken:
             wait = _refill(cost * DROPS - draw.drops, self._limit)
             raise RateLimited(self._limit, cost, _up(wait, MICROSECONDS))
-        return self._standing(cost, draw.drops, now)
 
     def status(self, cost: int) -> RateLimit:
         """Where the actor stands now; takes nothing, `cost` is only passed on."""
