@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
+.PHONY: help run test fuzz check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
 .PHONY: web clients lock clean
 
 help: ## this list
@@ -23,6 +23,9 @@ run: $(RUN) $(PAGE) ## start everything: PostgreSQL, Valkey, migrations, the cat
 
 test: $(DEV) $(PAGE) $(CLIENTS) ## the whole suite, against real PostgreSQL and Valkey
 	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
+
+fuzz: $(DEV) ## random operations, both executors, in memory and on PostgreSQL: make fuzz CASES=20000 SEED=0 ON=both
+	@$(BIN)/python -m tests.differential $(or $(CASES),20000) --seed $(or $(SEED),0) --on $(or $(ON),both) $(ARGS)
 
 check: lint types imports ## format, lint, types, imports between layers, schema.graphql
 	$(BIN)/feature-api schema export --check

@@ -2,7 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from app.domain.audit.model import AuditEntry
@@ -12,13 +12,27 @@ from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import Json
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
-ADMIN, USER, VIEWER = (UserId(UUID(int=0x1000 + number)) for number in range(3))
+ADMIN, USER, VIEWER, MANAGER, _, OTHER = (UserId(UUID(int=0x1000 + number)) for number in range(6))
 GONE = [UserId(UUID(int=0x1F00 + number)) for number in range(2)]
+MISSING = FeatureId(UUID(int=0x2F00))
+NEW = 0x9000  # ids from here on are those of what an operation writes
 BATCHES = ("users", "features", "feature pages", "entry pages", "feature counts", "entry counts", "user counts")
 
 NULL: Any = None
-NO_TAGS: list[Any] = [None, ["a", None], [7], "text", [["b"]]]
+NO_TAGS: list[Any] = [None, ["a", None], "text", [["b"]]]
 NO_VERSIONS: list[Any] = [2**40, 2**31, -(2**31) - 1, None, "x", 2.5]
+
+
+def now() -> datetime:
+    return EPOCH + timedelta(days=400)
+
+
+class Rows(Protocol):
+    """What operations may ask for."""
+
+    users: dict[UserId, User]
+    features: dict[FeatureId, Feature]
+    entries: dict[AuditEntryId, AuditEntry]
 
 
 class World:
@@ -32,7 +46,7 @@ class World:
         self.ids = 0
         self.users = {user.id: user for user in map(self._user, range(6))}
         self.features = {feature.id: feature for feature in map(self._feature, range(9))}
-        feature_ids = [*self.features, FeatureId(UUID(int=0x2F00))]
+        feature_ids = [*self.features, MISSING]
         self.entries = {entry.id: entry for entry in (self._entry(number, feature_ids) for number in range(25))}
         self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.07}
         self.holes = damage > 0 and self.dice.random() < 0.3  # pages hold what is no node of theirs
@@ -40,12 +54,13 @@ class World:
     def broken(self) -> bool:
         return self.dice.random() < self.damage
 
+    def odd(self) -> bool:
+        """Not as promised, and no error: it is answered as something else."""
+        return self.dice.random() < 2 * self.damage
+
     def new_id(self) -> UUID:
         self.ids += 1
-        return UUID(int=0x9000 + self.ids)
-
-    def now(self) -> datetime:
-        return EPOCH + timedelta(days=400)
+        return UUID(int=NEW + self.ids)
 
     def _user(self, number: int) -> User:
         return User(
@@ -62,14 +77,18 @@ class World:
         return Feature(
             id=FeatureId(UUID(int=0x2000 + number)),
             owner_id=dice.choice(GONE) if broken() else dice.choice(list(self.users)),
-            name=NULL if broken() else f"feature {number}",
+            name=NULL if broken() else cast(Any, number) if self.odd() else f"feature {number}",
             description=None if number % 2 else 'text “é” "\n',
             status=cast(Any, "BURNING" if broken() else status),
             status_before_delete="INACTIVE" if status == "DELETED" else None,
             metadata=NULL if broken() else Json(b'{"n": %d, "tags": ["a", null]}' % number),
             category=cast(Any, ["list"]) if broken() else dice.choice((None, "ui")),
-            tags=dice.choice(NO_TAGS) if broken() else ["a"] * (number % 3),
-            version=dice.choice(NO_VERSIONS) if broken() or broken() else number,
+            tags=dice.choice(NO_TAGS) if broken() else cast(Any, [number]) if self.odd() else ["a"] * (number % 3),
+            version=dice.choice(NO_VERSIONS)
+            if broken() or broken()
+            else cast(Any, float(number))
+            if self.odd()
+            else number,
             created_at=NULL if broken() else EPOCH + timedelta(minutes=number // 2),
             updated_at=EPOCH + timedelta(days=number),
             deleted_at=EPOCH if status == "DELETED" else None,

@@ -10,15 +10,19 @@ from app.kernel.ids import global_id
 from app.resolvers.root import core, costs
 from tests.differential.compare import ACTORS, LIMITS, Trial
 from tests.differential.data import World
+from tests.differential.memory import Memory
 from tests.differential.ports import context_of
+from tests.differential.postgres import opened
+from tests.fixtures.servers import Servers
 
-OPERATIONS = 300
+OPERATIONS = 320
+IN_DATABASE = 200
 
 
 # graphql-core does not await the siblings of a field that failed at once
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 async def test_random_operations_have_equal_answers() -> None:
-    trial = Trial()
+    trial = Trial(Memory())
     for seed in range(OPERATIONS):
         await trial.seed(seed)
 
@@ -26,6 +30,21 @@ async def test_random_operations_have_equal_answers() -> None:
     assert trial.tally["more batches"] == 0
     assert trial.tally["compiled"] > OPERATIONS
     assert trial.tally["with a null that moved up"] > OPERATIONS / 10
+    assert trial.tally["that write"] > 5
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+async def test_random_operations_have_equal_answers_and_writes_on_postgresql(
+    servers: Servers, database_name: str
+) -> None:
+    async with opened(servers, database_name) as postgres:
+        trial = Trial(postgres)
+        for seed in range(IN_DATABASE):
+            await trial.seed(seed)
+
+    assert trial.differences == []
+    assert trial.tally["compiled"] > IN_DATABASE
+    assert trial.tally["with errors"] > IN_DATABASE / 10
     assert trial.tally["that write"] > 5
 
 
