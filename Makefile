@@ -54,6 +54,7 @@ rollback: $(RUN) ## take the newest migration back
 	@$(BIN)/feature-api migrate -- -1
 
 revision: $(RUN) ## make an empty migration: make revision MESSAGE="add a column"
+	@test -n "$(MESSAGE)" || { echo 'Say what it changes: make revision MESSAGE="add a column"'; exit 1; }
 	@$(BIN)/feature-api revision "$(MESSAGE)"
 
 seed: $(RUN) $(CATALOGUE) ## load the catalogue: make seed SCALE=10
