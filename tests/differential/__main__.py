@@ -5,6 +5,7 @@ Of three cases one runs on PostgreSQL, the others in memory, each ground countin
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
 import warnings
@@ -71,6 +72,7 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", "coroutine", RuntimeWarning)  # graphql-core leaves siblings of errors unawaited
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nor what those raise
     parser = argparse.ArgumentParser(prog="python -m tests.differential")
     parser.add_argument("cases", type=int, nargs="?", default=20_000)
     parser.add_argument("--seed", type=int, default=0)

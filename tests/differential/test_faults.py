@@ -1,0 +1,55 @@
+"""The comparison is worth something: faults that are planted in the compiled executor do not get past it."""
+
+import re
+
+import pytest
+
+from tests.differential import faults
+from tests.differential.__main__ import Lane, main
+from tests.differential.compare import Trial
+from tests.differential.memory import Memory
+from tests.differential.postgres import opened
+from tests.fixtures.servers import Servers
+
+WITHIN = 300  # operations; those of `make test` are as many
+MUTATIONS = {"stale_memo_after_a_write": 1.0}
+
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+
+
+async def caught(trial: Trial) -> bool:
+    for seed in range(WITHIN):
+        await trial.seed(seed)
+        if trial.differences:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("fault", faults.ALL)
+async def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults.ALL[fault](monkeypatch)
+
+    assert await caught(Trial(Memory(MUTATIONS.get(fault, 0.25))))
+
+
+@pytest.mark.parametrize("fault", ["skipped_permission", "batch_out_of_order", "wrong_key_order", "lost_alias"])
+async def test_a_planted_fault_is_caught_on_postgresql(
+    fault: str, monkeypatch: pytest.MonkeyPatch, servers: Servers, database_name: str
+) -> None:
+    faults.ALL[fault](monkeypatch)
+
+    async with opened(servers, database_name) as postgres:
+        assert await caught(Trial(postgres))
+
+
+async def test_the_fuzz_stops_at_a_difference_which_its_seed_shows_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fuzz(cases: int, seed: int) -> int:
+        return await main(cases, seed, [Lane("memory", Trial(Memory()), seed)])
+
+    assert await fuzz(2, 1000) == 0
+    faults.ALL["lost_alias"](monkeypatch)
+    assert await fuzz(WITHIN, 1000) == 1
+    [seed] = re.findall(r"make fuzz ON=memory SEED=(\d+) CASES=1$", capsys.readouterr().out, re.MULTILINE)
+    assert await fuzz(1, int(seed)) == 1
