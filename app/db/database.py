@@ -67,7 +67,7 @@ class Database:
             await held.connection.execute("BEGIN")
             try:
                 yield Transaction(held, self._prepare, self.observe)
-            except Exception:
+            except Exception:  # whatever the block raised: nothing of it may stay
                 await held.connection.execute("ROLLBACK")
                 broken = False
                 raise
