@@ -51,7 +51,7 @@ async def _call(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> obje
         own: tuple[Any, ...] = (None,) if resolver.self_parameter else ()
         value: Any = resolver(*own, **arguments)
         return await value if is_awaitable(value) else value
-    except Exception as error:
+    except Exception as error:  # whatever a resolver raises is an error at its field
         return error
 
 

@@ -43,7 +43,7 @@ class Faults:
             out[member.key] = None
             try:
                 value = member.value(level.rows[row], context)
-            except Exception as error:
+            except Exception as error:  # whatever reading it raises is an error at its field
                 self.fail(level, row, member, error)
             else:
                 self.leaf(level, row, member, member.type, value)
@@ -56,7 +56,7 @@ class Faults:
                 level.outs[row][at.key] = complete_leaf(type_, value, at.label)
                 return
             items = items_of(value, at.label)
-        except Exception as error:
+        except Exception as error:  # what a serializer raises, too
             self.fail(level, row, at, error)
             return
         finished: list[object] = []
@@ -64,7 +64,7 @@ class Faults:
         for index, item in enumerate(items):
             try:
                 finished.append(complete_leaf(listed.of_type, item, at.label))
-            except Exception as error:
+            except Exception as error:  # at its place in the list
                 finished.append(None)
                 self.fail(level, row, at, error, index)
 

@@ -52,7 +52,7 @@ def _coerced(type_: GraphQLInputType) -> Convert:
         return lambda value: [item(found) for found in _a(list, value)]
     if isinstance(type_, GraphQLInputObjectType) and not type_.is_one_of:
         return _coerced_object(type_)
-    raise NotImplementedError(str(type_))
+    raise NotImplementedError(str(type_))  # a one-of input: Variables.coerce hands it to graphql-core
 
 
 def _anything(value: object) -> bool:

@@ -73,7 +73,7 @@ class Run:
                 if value is None and not slot.nullable:
                     raise null_error(slot.label)
                 found = items_of(value, slot.label) if slot.listed and value is not None else value
-            except Exception as error:
+            except Exception as error:  # what a batch or an iterator raised, at this row alone
                 self.faults.fail(level, row, slot, error)
                 continue
             if found is None:
@@ -197,12 +197,12 @@ def _each(read: Callable[[Row], Any], rows: Sequence[Row]) -> list[Any]:
     """One value per row; where it cannot be read, the exception."""
     try:
         return list(map(read, rows))
-    except Exception:
+    except Exception:  # some row cannot be read: each is tried by itself
         return [_attempt(read, row) for row in rows]
 
 
 def _attempt(read: Callable[[Row], Any], row: Row) -> object:
     try:
         return read(row)
-    except Exception as error:
+    except Exception as error:  # it becomes the error of this row
         return error

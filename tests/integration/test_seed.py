@@ -1,20 +1,17 @@
 """Seeding a real database: everything arrives, as often as asked for, and every law holds."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from app.kernel.errors import Unavailable
 from app.kernel.json import Json
 from app.seed.catalogue import CatalogueMissing, read_catalogue
 from app.seed.seed import CHUNK, Seeded, seed
+from tests.fixtures.seeded import TABLES, counts, everything, run
 
 SAMPLE = Path(__file__).parents[1] / "fixtures/catalogue.json"
 REAL = Path(__file__).parents[2] / "web/node_modules/web-features/data.json"
-TABLES = ("users", "features", "audit_entries")
 WHOLE = Seeded(users=33, features=12, entries=25)
 OWNING = 9  # of the sample's users
 
@@ -45,32 +42,6 @@ LAWS = {
         OR substr(id::text, 20, 1) NOT IN ('8', '9', 'a', 'b')""",
     "no news": "SELECT id FROM outbox",
 }
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def run(url: str, sql: str, *given: object) -> list[tuple[object, ...]]:
-    async with connected(url) as connection:
-        return [tuple(row) for row in await connection.fetch(sql, *given)]
-
-
-async def counts(url: str) -> Seeded:
-    (found,) = await run(url, "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})::int" for table in TABLES))
-    users, features, entries = found
-    assert isinstance(users, int) and isinstance(features, int) and isinstance(entries, int)
-    return Seeded(users, features, entries)
-
-
-async def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row with the transaction that wrote it: a rewrite of the same values shows, too."""
-    return {table: await run(url, f"SELECT xmin::text, * FROM {table} ORDER BY id") for table in TABLES}
 
 
 async def broken_laws(url: str) -> set[str]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -12,39 +10,13 @@ import pytest
 
 from app.seed.catalogue import Catalogue, read_catalogue
 from app.seed.seed import Seeded, seed
+from tests.fixtures.seeded import connected, counts, everything, run
 
 SAMPLE = Path(__file__).parents[1] / "fixtures/catalogue.json"
 PLANTED = UUID(int=7)
-TABLES = ("users", "features", "audit_entries")
 WHOLE = Seeded(users=33, features=12, entries=25)
 MISCOUNTED = """SELECT id FROM users WHERE active_features <>
     (SELECT count(*) FROM features WHERE owner_id = users.id AND status = 'ACTIVE')"""
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def run(url: str, sql: str, *given: object) -> list[tuple[object, ...]]:
-    async with connected(url) as connection:
-        return [tuple(row) for row in await connection.fetch(sql, *given)]
-
-
-async def counts(url: str) -> Seeded:
-    (found,) = await run(url, "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})::int" for table in TABLES))
-    users, features, entries = found
-    assert isinstance(users, int) and isinstance(features, int) and isinstance(entries, int)
-    return Seeded(users, features, entries)
-
-
-async def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row with the transaction that wrote it: a rewrite of the same values shows, too."""
-    return {table: await run(url, f"SELECT xmin::text, * FROM {table} ORDER BY id") for table in TABLES}
 
 
 def named(catalogue: Catalogue, name: str) -> tuple[UUID, UUID]:
