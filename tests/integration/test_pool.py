@@ -164,14 +164,13 @@ async def test_pool_is_bounded_and_loses_nothing_whatever_its_takers_do(
     pool: Pool, owner: "asyncpg.Connection[asyncpg.Record]", seed: int
 ) -> None:
     chance = random.Random(seed)
-    served = most = 0
+    served = 0
 
     async def use() -> None:
-        nonlocal served, most
+        nonlocal served
         held = await pool.take()
         broken = True
         try:
-            most = max(most, pool.lent)
             assert pool.lent + len(pool._free) + pool._opening <= SIZE
             for _ in range(chance.randrange(3)):
                 assert await held.connection.fetchval("SELECT 1") == 1
@@ -195,7 +194,6 @@ async def test_pool_is_bounded_and_loses_nothing_whatever_its_takers_do(
     for _ in range(4):
         await asyncio.gather(*(act(use) for _ in range(25)))
         assert (pool.lent, pool._opening, len(pool._waiting)) == (0, 0, 0)
-    assert most == SIZE
     assert served >= 40
     async with asyncio.timeout(30):
         whole = await take_all(pool)
