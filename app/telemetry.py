@@ -2,7 +2,11 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -11,6 +15,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_REQUEST: Mapping[str, str] = MappingProxyType({})
+REQUEST: ContextVar[Mapping[str, str]] = ContextVar(
+    "request", default=NO_REQUEST
+)  # its ids, which each of its lines carries
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -18,7 +26,7 @@ def configure_logging(level: str, form: str) -> None:
     """`form`: json, text, or auto (text on a terminal). Everything that is logged goes to standard error."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -44,6 +52,22 @@ def configure_logging(level: str, form: str) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # ours says more
+    AccessLog.plain = not text and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
+
+
+class AccessLog:
+    """One line per request. structlog's chain would take three times as long to write the same JSON."""
+
+    plain = False  # are lines JSON, and wanted?
+    _log = structlog.get_logger("access")
+
+    def write(self, facts: Mapping[str, object]) -> None:
+        if not self.plain:
+            self._log.info("request", **facts)
+            return
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line = {**facts, "event": "request", **REQUEST.get(), "level": "info", "timestamp": stamp}
+        sys.stderr.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode())
 
 
 class HttpMetrics:
@@ -102,6 +126,10 @@ class DocumentMetrics:
 
     def record(self, outcome: str) -> None:
         self._total.labels(outcome).inc()
+
+
+def _with_request(logger: object, method: str, event: Any) -> Any:
+    return {**event, **REQUEST.get()}
 
 
 def exposition(registry: CollectorRegistry) -> bytes:

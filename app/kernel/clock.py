@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
+import uuid_utils
 import uuid_utils.compat
 
 type Clock = Callable[[], datetime]  # aware, in UTC
@@ -16,3 +17,8 @@ def utc_now() -> datetime:
 
 def new_id() -> UUID:
     return uuid_utils.compat.uuid7()
+
+
+def new_hex() -> str:
+    """A new id's 32 hexadecimal digits; without the object it takes a quarter of the time."""
+    return uuid_utils.uuid7().hex

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from app.kernel.value import value
 from app.web.refused import Refused
 
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -12,7 +12,7 @@ ID = re.compile(r"[A-Za-z0-9._~:-]{1,200}", re.ASCII)  # what the draft allows i
 EXAMPLE = '{"query": "{ viewer { name } }"}'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """The document by its text, by its id, or by its hash (Apollo's persisted queries), which may come with the text."""
 

@@ -3,12 +3,12 @@
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 
-def client_of(request: Request) -> str:
+def client_of(scope: Scope) -> str:
     """The address; of IPv6 the first 64 bits, since a single host has all the rest to itself."""
-    client = request.scope.get("client")
+    client = scope.get("client")
     return _network(client[0]) if client else ""
 
 

@@ -1,10 +1,10 @@
 """Which document a request means, and whether it may be run at all: by its text, or by the id it is kept under."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
+from app.kernel.value import value
 from app.web.asked import HASH, Asked
 from app.web.refused import Refused
 
@@ -20,7 +20,7 @@ class DocumentStore(Protocol):
     async def put(self, hash: str, text: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """`kept`: it was asked for by its id or its hash; `register`: to be kept under this hash once it proves valid."""
 

@@ -4,9 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engine.operation import Engine
 from app.kernel.actor import GUEST, Actor
@@ -21,7 +19,7 @@ from app.web.headers import Headers, read_headers
 from app.web.observe import about
 from app.web.refused import Refused
 from app.web.request import read_body, read_query
-from app.web.respond import respond, respond_to_get
+from app.web.respond import Reply, respond, respond_to_get
 from app.web.run import Caller, ContextOf, Runner
 
 MODERN = "application/graphql-response+json"
@@ -60,22 +58,22 @@ class GraphQLEndpoint:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        response = await self._respond(request)
-        await response(scope, receive, send)
+        await (await self._respond(scope, receive))(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        method, media, facts = request.method, LEGACY, about(request.scope)
+    async def _respond(self, scope: Scope, receive: Receive) -> ASGIApp:
+        method, media, facts = scope["method"], LEGACY, about(scope)
         headers: Headers = {}
         try:
+            if method == "OPTIONS":
+                return Reply(204, [(b"allow", ALLOW["allow"].encode())])
             if method not in ("POST", "GET", "HEAD"):
-                return _to_other_method(method)
-            headers = read_headers(request.scope)
-            if method != "POST" and self._is_visit(request, headers):
+                raise Refused(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for a query.", ALLOW)
+            headers = read_headers(scope)
+            if method != "POST" and self._is_visit(scope, headers):
                 return graphiql_page()
             media = _media(headers)
             facts.actor = await self._actor_of(headers.get(b"authorization"))
-            answer = await self._answer(request, headers, media)
+            answer = await self._answer(scope, receive, headers, media)
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             answer = self._answers.to(error, media == LEGACY, facts.request_id)
         if method == "POST":
@@ -83,20 +81,20 @@ class GraphQLEndpoint:
         unless, guest = headers.get(b"if-none-match"), facts.actor is GUEST
         return respond_to_get(answer, media, unless, guest, self._settings.max_age)
 
-    def _is_visit(self, request: Request, headers: Headers) -> bool:
+    def _is_visit(self, scope: Scope, headers: Headers) -> bool:
         """A browser comes for GraphiQL."""
-        query: bytes = request.scope["query_string"]
+        query: bytes = scope["query_string"]
         if not self._settings.graphiql or any(name in query for name in PARAMETERS):
             return False
         return preferred(headers.get(b"accept"), (LEGACY, "text/html")) == "text/html"
 
-    async def _answer(self, request: Request, headers: Headers, media: str) -> Answer:
-        facts, safe = about(request.scope), request.method != "POST"
-        caller = Caller(facts.actor, facts, client_of(request), safe, media == LEGACY, asks_for_cost(headers))
+    async def _answer(self, scope: Scope, receive: Receive, headers: Headers, media: str) -> Answer:
+        facts, safe = about(scope), scope["method"] != "POST"
+        caller = Caller(facts.actor, facts, client_of(scope), safe, media == LEGACY, asks_for_cost(headers))
         if safe:
-            parameters: Any = read_query(request.scope["query_string"], headers, self._settings.max_query_bytes)
+            parameters: Any = read_query(scope["query_string"], headers, self._settings.max_query_bytes)
         else:
-            parameters = await read_body(request, headers, self._settings.max_body_bytes)
+            parameters = await read_body(receive, headers, self._settings.max_body_bytes)
             if isinstance(parameters, list):
                 return await self._answer_each(parameters, caller)
         return await self._runner.run(asked_of(parameters), caller)
@@ -123,9 +121,3 @@ def _media(headers: Headers) -> str:
     if media is None:
         raise Refused(406, "NOT_ACCEPTABLE", f"Accept {MODERN} or {LEGACY}, in UTF-8.")
     return media
-
-
-def _to_other_method(method: str) -> Response:
-    if method == "OPTIONS":
-        return Response(b"", 204, ALLOW)
-    raise Refused(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for a query.", ALLOW)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from app.web.headers import Headers
 from app.web.refused import Refused
@@ -40,7 +40,7 @@ def read_query(query: bytes, headers: Headers, max_bytes: int) -> dict[str, Any]
     return found
 
 
-async def read_body(request: Request, headers: Headers, max_bytes: int) -> Any:
+async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Any:
     """Of a POST: any JSON value. Raises Refused."""
     if _media_type(headers.get(b"content-type", "")) != JSON:
         raise _unsupported("Send the request as JSON in UTF-8, with the header `Content-Type: application/json`.")
@@ -49,7 +49,7 @@ async def read_body(request: Request, headers: Headers, max_bytes: int) -> Any:
         # Not worth a decompression bomb: requests are short, and long documents can be persisted.
         message, accepted = "Send the body as it is, without Content-Encoding.", {"accept-encoding": "identity"}
         raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, accepted)
-    return _json(await _body(request, headers.get(b"content-length", ""), max_bytes), "The body")
+    return _json(await _body(receive, headers.get(b"content-length", ""), max_bytes), "The body")
 
 
 @lru_cache(maxsize=64)
@@ -68,19 +68,24 @@ def _unsupported(message: str) -> Refused:
     return Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {"accept-post": JSON})
 
 
-async def _body(request: Request, length: str, max_bytes: int) -> bytes:
+async def _body(receive: Receive, length: str, max_bytes: int) -> bytes:
     too_large = f"The body must have at most {max_bytes} bytes."
     if length.isdigit() and len(length) < 20 and int(length) > max_bytes:
         raise Refused(413, "PAYLOAD_TOO_LARGE", too_large)
-    pieces, size = [], 0
-    try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > max_bytes:
-                raise Refused(413, "PAYLOAD_TOO_LARGE", too_large)
-            pieces.append(piece)
-    except ClientDisconnect:
-        raise Refused(400, "BAD_REQUEST", "The body did not arrive.") from None
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "BAD_REQUEST", "The body did not arrive.")
+        piece: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(piece)
+        if size > max_bytes:
+            raise Refused(413, "PAYLOAD_TOO_LARGE", too_large)
+        if not more and not pieces:
+            return piece  # as most come: whole
+        pieces.append(piece)
     return b"".join(pieces)
 
 

@@ -1,36 +1,66 @@
 """An answer as bytes and headers; for documents that are kept, with what a cache needs (RFC 9110 §8.8.3, RFC 9111)."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import orjson
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from app.kernel.value import value
 from app.web.answer import Answer
 
-NO_STORE = {"cache-control": "no-store"}  # a 404 may be kept by any cache that is not told otherwise
+type RawHeaders = Sequence[tuple[bytes, bytes]]
+
+# A 404 may be kept by any cache that is not told otherwise.
+NO_STORE = (b"cache-control", b"no-store")
+VARY = (b"vary", b"Accept")
+# Who asks is told by a header, and so is the media type: no cache may hand one's answer to another.
+VARY_BY_CALLER = (b"vary", b"Accept, Authorization")
 
 
-def respond(answer: Answer, media: str) -> Response:
+@value
+class Reply:
+    """A whole answer, as an ASGI application of its own: no framework's objects are made for it."""
+
+    status: int
+    headers: RawHeaders
+    content: bytes = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.content})
+
+
+def respond(answer: Answer, media: str) -> Reply:
     """To a POST."""
-    headers = {**answer.headers, "vary": "Accept"}
-    return Response(_bytes(answer), answer.status, headers, f"{media}; charset=utf-8")
+    return _reply(answer.status, [*_own(answer), VARY], _bytes(answer), media)
 
 
-def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Response:
+def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Reply:
     """To a HEAD too, of which the server leaves the body out. `unless`: the header If-None-Match; `max_age` in seconds,
     0 for "ask again each time"."""
     content = _bytes(answer)
-    # Who asks is told by a header, and so is the media type: no cache may hand one's answer to another.
-    vary = {"vary": "Accept, Authorization"}
-    content_type = f"{media}; charset=utf-8"
     if not answer.kept:
-        return Response(content, answer.status, {**answer.headers, **NO_STORE, **vary}, content_type)
-    tag = f'"{sha256(content_type.encode() + content).hexdigest()[:32]}"'
+        return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER], content, media)
+    tag = f'"{sha256(media.encode() + content).hexdigest()[:32]}"'
     freshness = f"max-age={max_age}" if max_age else "no-cache"
-    headers = {"etag": tag, "cache-control": f"{'public' if guest else 'private'}, {freshness}", **vary}
+    control = f"{'public' if guest else 'private'}, {freshness}"
+    headers = [(b"etag", tag.encode()), (b"cache-control", control.encode()), VARY_BY_CALLER]
     if unless is not None and _matches(unless, tag):
-        return Response(b"", 304, headers)
-    return Response(content, answer.status, headers, content_type)
+        return Reply(304, headers)
+    return _reply(answer.status, headers, content, media)
+
+
+def _reply(status: int, headers: RawHeaders, content: bytes, media: str) -> Reply:
+    described = (
+        (b"content-length", b"%d" % len(content)),
+        (b"content-type", b"%b; charset=utf-8" % media.encode()),
+    )
+    return Reply(status, [*described, *headers], content)
+
+
+def _own(answer: Answer) -> RawHeaders:
+    return [(name.encode(), value.encode()) for name, value in answer.headers.items()] if answer.headers else ()
 
 
 def _matches(unless: str, tag: str) -> bool:

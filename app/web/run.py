@@ -1,7 +1,6 @@
 """One GraphQL operation: from what is asked to what is answered. It knows HTTP only as far as GraphQL does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from graphql import GraphQLError
 
@@ -9,6 +8,7 @@ from app.context import RequestContext
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import Actor
 from app.kernel.errors import QueryTooComplex
+from app.kernel.value import value
 from app.web import errors
 from app.web.answer import Answer, Answers
 from app.web.asked import Asked
@@ -23,7 +23,7 @@ PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for g
 type ContextOf = Callable[[Actor, str, str, int], RequestContext]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Caller:
     """What is known of the request around the operation. `safe`: by a method that must not change anything."""
 
@@ -60,7 +60,8 @@ class Runner:
         cost = operation.price.of(asked.variables)
         dearest = costliest(operation.price, asked.variables)
         context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
-        if (dry := dry_run(operation, asked.variables)) is not None:
+        perishable = PERISHABLE in found.text
+        if perishable and (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry
         elif cost > self._max_cost:
             raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
@@ -78,7 +79,7 @@ class Runner:
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
             return self._answers.of(result.data, failures, extensions, caller.legacy)
         answer = self._answers.of(result.data, [], extensions, caller.legacy)
-        answer.kept = found.kept and extensions is None and PERISHABLE not in found.text
+        answer.kept = found.kept and extensions is None and not perishable
         return answer
 
     def _admit(self, operation: Operation, caller: Caller) -> None:
