@@ -1,6 +1,6 @@
 """Statements that read audit entries, and the one that makes their partitions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import asyncpg
@@ -8,10 +8,20 @@ from sqlalchemy import ARRAY, ColumnElement, Integer, Text, Uuid, any_, bindpara
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from app.db import keyset
-from app.db.database import Database
+from app.db.database import Database, Rows
+from app.db.reading import Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import audit_entries
-from app.domain.audit.model import ORDER, AuditEntry, AuditPageRequest, AuditScope, Parent, position_of
+from app.domain.audit.model import (
+    METADATA,
+    ORDER,
+    VALUES,
+    AuditEntry,
+    AuditPageRequest,
+    AuditScope,
+    Parent,
+    position_of,
+)
 from app.domain.audit.ports import EntryPage, ParentId
 from app.kernel.cursor import encode_cursor
 from app.kernel.ids import AuditEntryId, UserId
@@ -19,8 +29,15 @@ from app.kernel.page import Fetched, cut
 
 column = audit_entries.c
 COLUMNS = tuple(column)
-LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=False)
+READINGS = Readings(
+    AuditEntry,
+    COLUMNS,
+    {VALUES: frozenset({"changed_fields", "old_values", "new_values"}), METADATA: METADATA},
+    "actor",
+    "actor_id",
+)
 PARENTS = {"feature": column.feature_id, "actor": column.actor_id}
+PLACES = {parent: [c.name for c in COLUMNS].index(of.name) for parent, of in PARENTS.items()}  # in a row
 IDS = bindparam("ids", type_=ARRAY(Uuid))
 TIME = TIMESTAMP(timezone=True)
 MAKE_PARTITIONS = Statement(
@@ -42,9 +59,12 @@ def by_ids_statement(names: tuple[str, ...]) -> Statement:
 
 
 @lru_cache(512)
-def page_statement(names: tuple[str, ...], shape: keyset.Shape, parent: Parent | None) -> Statement:
+def page_statement(
+    names: tuple[str, ...], shape: keyset.Shape, parent: Parent | None, reading: Reading[AuditEntry]
+) -> Statement:
     where = [CONDITIONS[name] for name in names]
-    found = keyset.page_select(LISTED, where, shape, PARENTS[parent] if parent else None)
+    listed = keyset.Keyset(reading.columns, column.created_at, column.id, False, reading.along)
+    found = keyset.page_select(listed, where, shape, PARENTS[parent] if parent else None)
     return Statement("audit.page", found)
 
 
@@ -70,14 +90,14 @@ class SqlEntries:
 
     async def fetch_page(self, request: AuditPageRequest, visible_to: UserId | None) -> EntryPage:
         scope = AuditScope(request.filter, None, None, visible_to)
-        rows = await self._fetch(request, scope, {})
-        return _page(keyset.fetched(rows, _entry, request.window), request, scope)
+        rows, make = await self._fetch(request, scope, {})
+        return _page(keyset.fetched(rows, make, request.window), request, scope)
 
     async def fetch_pages(
         self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest, visible_to: UserId | None
     ) -> Mapping[ParentId, EntryPage]:
-        rows = await self._fetch(request, AuditScope(request.filter, parent, None, visible_to), {"ids": ids})
-        found = keyset.fetched_per_parent(ids, rows, _entry, request.window, len(COLUMNS))
+        rows, make = await self._fetch(request, AuditScope(request.filter, parent, None, visible_to), {"ids": ids})
+        found = keyset.fetched_per_parent(ids, rows, make, request.window, PLACES[parent])
         return {
             id: _page(fetched, request, AuditScope(request.filter, parent, id, visible_to))
             for id, fetched in found.items()
@@ -105,10 +125,11 @@ class SqlEntries:
 
     async def _fetch(
         self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]
-    ) -> list[asyncpg.Record]:
-        values = values_of(scope)
-        statement = page_statement(tuple(values), keyset.shape_of(request.window), scope.parent)
-        return await self._database.fetch(statement, **values, **keyset.page_binds(request.window), **binds)
+    ) -> tuple[Rows, Callable[[asyncpg.Record], AuditEntry]]:
+        values, shape, reading = values_of(scope), keyset.shape_of(request.window), READINGS.of(request.want)
+        statement = page_statement(tuple(values), shape, scope.parent, reading)
+        rows = await self._database.fetch(statement, **values, **keyset.page_binds(request.window), **binds)
+        return rows, reading.make(shape)
 
 
 def values_of(scope: AuditScope) -> dict[str, object]:
@@ -121,10 +142,6 @@ def values_of(scope: AuditScope) -> dict[str, object]:
         "created_until": scope.filter.created_at.end,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _entry(row: asyncpg.Record) -> AuditEntry:
-    return AuditEntry(*row[: len(COLUMNS)])
 
 
 def _page(fetched: Fetched[AuditEntry], request: AuditPageRequest, scope: AuditScope) -> EntryPage:

@@ -8,6 +8,7 @@ announced  INSERT outbox, the same
 """
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -21,15 +22,18 @@ from sqlalchemy import (
     null,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.db import user
 from app.db.database import Transaction
 from app.db.statement import Statement
 from app.db.tables import audit_entries, features, outbox, users
 from app.domain.feature.events import Change, event_payload
 from app.domain.feature.model import Feature
+from app.domain.user.model import User
 from app.kernel.ids import FeatureId
 
 COLUMNS = tuple(column for column in features.c if column.name != "search")
@@ -54,6 +58,9 @@ def write_statement(creates: bool, counts: bool) -> Statement:
     logged = _logged(written)
     announced = _announced(written)
     statement = select(*(written.c[column.name] for column in COLUMNS)).add_cte(logged, announced)
+    if creates and counted is not None:
+        statement = statement.add_columns(*(counted.c[f"owner_{column.name}"] for column in user.COLUMNS))
+        statement = statement.select_from(written.join(counted, true()))
     return Statement("feature.insert" if creates else "feature.update", statement)
 
 
@@ -66,7 +73,7 @@ def _counted() -> CTE:
             active_features=users.c.active_features + delta,
             active_limit=case((delta > 0, limit), else_=users.c.active_limit),  # a lower limit never traps a feature
         )
-        .returning(users.c.id)
+        .returning(users.c.id, *(column.label(f"owner_{column.name}") for column in user.COLUMNS))
         .cte("counted")
     )
 
@@ -139,4 +146,11 @@ class SqlFeatureWork:
         rows = await self._transaction.fetch(
             statement, **binds, event_type="feature.changed", event_payload=event_payload(change)
         )
-        return Feature(*rows[0]) if rows else None
+        return _written(tuple(rows[0])) if rows else None
+
+
+def _written(cells: tuple[Any, ...]) -> Feature:
+    """With its owner, where the counter's row was read back."""
+    width = len(COLUMNS)
+    owner = [User(*cells[width:])] if len(cells) > width else []
+    return Feature(*cells[:width], *owner)

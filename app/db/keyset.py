@@ -2,7 +2,8 @@
 
     without bounds    SELECT … WHERE … ORDER BY sort, id LIMIT size + 1
     with bounds       the same, and beside it: is there a row at or beyond `after`, at or beyond `before`?
-    per parent        unnest(ids) LEFT JOIN LATERAL (the same, of that parent)
+    per parent        unnest(ids) JOIN LATERAL (the same, of that parent); LEFT with bounds, which are of every parent
+    along             and of each row, LATERAL, the one that it names
 
 Rows come in the order in which they were fetched: from the end where the window is backward. LATERAL with LIMIT runs
 once per parent, as a nested loop, so rows of one parent stay in order.
@@ -18,6 +19,7 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    FromClause,
     Select,
     Uuid,
     and_,
@@ -29,18 +31,34 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.kernel.page import Fetched, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Columns of the row whose `id` the page's column of the name `key` has."""
+
+    columns: tuple[Column[Any], ...]
+    key: str
+    id: Column[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
     """What is listed, and in which total order."""
 
-    columns: tuple[Column[Any], ...]
+    columns: tuple[ColumnElement[Any], ...]
     sort: Column[Any]
     id: Column[Any]
     ascending: bool
+    along: Along | None = None
+
+    @property
+    def width(self) -> int:
+        """Columns of a row, with those that come along."""
+        return len(self.columns) + (len(self.along.columns) if self.along else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,8 @@ def shape_of(window: Window) -> Shape:
 def page_select(
     keyset: Keyset, where: Sequence[ColumnElement[bool]], shape: Shape, parent: Column[Any] | None = None
 ) -> Select[Any]:
-    """Columns: those of the keyset, the parent's id (per parent), rows before, rows after (with bounds).
+    """Columns: those of the keyset, those that come along; with bounds the parent's id (per parent), rows before, rows
+    after.
 
     Binds: size, ids (per parent), after_sort, after_id, before_sort, before_id (with bounds), and those of `where`.
     """
@@ -79,18 +98,27 @@ def page_select(
     up = keyset.ascending != shape.backward
     order = [column.asc() if up else column.desc() for column in (keyset.sort, keyset.id)]
     page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).limit(bindparam("size"))
-    if parent is None and not shape.bounded:
+    if parent is None and not shape.bounded and keyset.along is None:
         return page
     rows = page.lateral("page")
+    if not shape.bounded:
+        return _along(keyset, rows, rows if parent is None else anchor.join(rows, true()))
     outside = (
         _any(keyset, scope, after, not keyset.ascending) if shape.after else false(),
         _any(keyset, scope, before, keyset.ascending) if shape.before else false(),
     )
     if parent is None:
         one = select(literal_column("1").label("one")).subquery("one")
-        return select(*rows.c, *outside).select_from(one.outerjoin(rows, true()))
-    found = select(*rows.c, anchor.c.id, *(outside if shape.bounded else ()))
-    return found.select_from(anchor.outerjoin(rows, true()))
+        return _along(keyset, rows, one.outerjoin(rows, true())).add_columns(*outside)
+    return _along(keyset, rows, anchor.outerjoin(rows, true())).add_columns(anchor.c.id, *outside)
+
+
+def _along(keyset: Keyset, rows: LateralFromClause, source: FromClause) -> Select[Any]:
+    if keyset.along is None:
+        return select(*rows.c).select_from(source)
+    along = keyset.along
+    named = select(*along.columns).where(along.id == rows.c[along.key]).limit(literal_column("1")).lateral("along")
+    return select(*rows.c, *named.c).select_from(source.outerjoin(named, true()))
 
 
 def page_binds(window: Window) -> dict[str, object]:
@@ -109,15 +137,17 @@ def fetched[T](rows: Sequence[asyncpg.Record], make: Callable[[asyncpg.Record], 
 
 
 def fetched_per_parent[K: UUID, T](
-    ids: Sequence[K], rows: Sequence[asyncpg.Record], make: Callable[[asyncpg.Record], T], window: Window, width: int
+    ids: Sequence[K], rows: Sequence[asyncpg.Record], make: Callable[[asyncpg.Record], T], window: Window, parent: int
 ) -> Mapping[K, Fetched[T]]:
-    """For every id; `width` is the number of the keyset's columns."""
-    bounded = window.after is not None or window.before is not None
+    """For every id; `parent` is the place of the parent's id among the columns."""
     found: dict[Any, Fetched[T]] = {id: Fetched([]) for id in ids}
+    if window.after is None and window.before is None:
+        for row in rows:
+            found[row[parent]].rows.append(make(row))
+        return found
     for row in rows:
-        of_parent = found[row[width]]
-        if bounded:
-            of_parent.outside_before, of_parent.outside_after = row[-2], row[-1]
+        of_parent = found[row[-3]]
+        of_parent.outside_before, of_parent.outside_after = row[-2], row[-1]
         if row[0] is not None:
             of_parent.rows.append(make(row))
     return found

@@ -19,6 +19,7 @@ from app.kernel.page import cut
 
 column = users.c
 COLUMNS = (column.id, column.name, column.email, column.role, column.created_at)
+WIDTH = len(COLUMNS)
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 BY_ID = Statement("user.by_ids", select(*COLUMNS).where(column.id == bindparam("of_id")))
@@ -42,6 +43,11 @@ def page_statement(of_one: bool, shape: keyset.Shape) -> Statement:
 
 
 COUNT = Statement("user.count", select(func.count()).select_from(users))
+
+
+def along(key: str) -> keyset.Along:
+    """The user whom the column of that name has the id of."""
+    return keyset.Along(COLUMNS, key, column.id)
 
 
 class SqlUsers:

@@ -5,7 +5,7 @@ A field's arguments are made once per plan where they hold no variable, else onc
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol, Self, runtime_checkable
 
 from graphql import (
     FieldNode,
@@ -29,12 +29,20 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.unset import UnsetType
 
 from app.engine.inputs import Convert, coercer, converter, has_default
+from app.kernel.want import Want
 
 NO_VARIABLES = VariableValues({}, {})
 MAX_ERRORS = 50  # of one request's variables, as graphql-core has it
 IMMUTABLE = (str, int, float, bool, type(None), Enum, UnsetType)
 
 type Plain = tuple[str, str, bool, Convert]  # parameter, variable, may it be null or left out, conversion
+
+
+@runtime_checkable
+class Wanting(Hashable, Protocol):
+    """A batch's request that can say what will be read."""
+
+    def wanting(self, want: Want) -> Self: ...
 
 
 class Variables:
@@ -77,12 +85,13 @@ class Variables:
 
 
 class Arguments:
-    """The arguments of one field."""
+    """The arguments of one field; what an edge's function makes of them is told what will be read (`want`)."""
 
     def __init__(
         self, schema: GraphQLCoreConverter, definition: StrawberryField, field: GraphQLField, node: FieldNode
     ) -> None:
         self._schema, self._definition, self._field, self._node = schema, definition, field, node
+        self.want: Want = None
         self._plain = _plain_arguments(schema, definition, field, node)
         self._constant = not _uses_variables(node)
         self._values: dict[str, Any] | None = None
@@ -93,6 +102,8 @@ class Arguments:
         if self._requests:
             return self._requests[0]
         made = make(**self.values(variables))
+        if self.want is not None and isinstance(made, Wanting):
+            made = made.wanting(self.want)
         if self._constant:
             self._requests.append(made)
         return made

@@ -1,6 +1,7 @@
 """The compiled way: a plan's root fields are called as the resolvers that they are, what is below them is the run's."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLResolveInfo, GraphQLSchema
@@ -13,6 +14,20 @@ from app.engine.batch import Context
 from app.engine.plan import Call, Plan
 from app.engine.run import Run
 from app.engine.shape import Level
+from app.kernel.want import Want
+
+
+@dataclass
+class PlannedInfo(Info[Any, Any]):
+    """What a resolver is told, and by a plan alone: what will be read of its value."""
+
+    want: Want = None
+
+
+def want_of(info: Info[Any, Any]) -> Want:
+    """None where graphql-core asks, which finds out field by field."""
+    return info.want if isinstance(info, PlannedInfo) else None
+
 
 HELPERS = GraphQLResolveInfoHelpers(lambda awaitables: asyncio.gather(*awaitables), lambda values: None)
 
@@ -47,7 +62,7 @@ async def _call(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> obje
         arguments = call.arguments.values(run.variables)
         if resolver.info_parameter:
             info = _info(schema, call, plan, run)
-            arguments[resolver.info_parameter.name] = Info(_raw_info=info, _field=call.definition)
+            arguments[resolver.info_parameter.name] = PlannedInfo(info, call.definition, call.want)
         own: tuple[Any, ...] = (None,) if resolver.self_parameter else ()
         value: Any = resolver(*own, **arguments)
         return await value if is_awaitable(value) else value

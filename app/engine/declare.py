@@ -10,6 +10,9 @@
         may: list[Act] = feature.column_for(lambda f, context: …, description="…")        # and from the request
         owner: User = feature.edge(users_by_id, key=lambda f: f.owner_id, description="…")  # loaded for all at once
 
+A plan reads only what is selected (`Want`): a value by its own name, an edge by the edge's. A column that is computed
+must get by with what is always read.
+
 `weight` says what a field costs where that is not 1 for objects and 0 for a leaf; an edge whose arguments are `first`
 and `last` says by itself how large its page is (`engine.cost`).
 
@@ -48,11 +51,13 @@ class ContextColumn:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Loaded by key, for all parents of a level together; `arguments` makes the batch's request."""
+    """Loaded by key, for all parents of a level together; `arguments` makes the batch's request. `joined` finds, of a
+    parent and the request's context, what came along with the parent: then nothing need be loaded."""
 
     batch: Batch[Any, Any] | BatchFor[Any, Any, Any]
     key: Callable[[Any], Hashable | None]
     arguments: Callable[..., Hashable] | None
+    joined: Callable[[Any, Any], object] | None
 
 
 type Declared = Column | ContextColumn | Edge
@@ -100,7 +105,13 @@ class Describes[P]:
 
     @overload
     def edge[K: Hashable, T](
-        self, batch: Batch[K, T], key: Callable[[P], K | None], *, description: str, weight: int | None = None
+        self,
+        batch: Batch[K, T],
+        key: Callable[[P], K | None],
+        *,
+        joined: Callable[[P, Any], T | None] | None = None,
+        description: str,
+        weight: int | None = None,
     ) -> Any: ...
     @overload
     def edge[K: Hashable, R: Hashable, T](
@@ -118,6 +129,7 @@ class Describes[P]:
         key: Callable[[P], Hashable | None],
         arguments: Callable[..., Hashable] | None = None,
         *,
+        joined: Callable[[P, Any], object] | None = None,
         description: str,
         weight: int | None = None,
     ) -> Any:
@@ -135,7 +147,7 @@ class Describes[P]:
         given = inspect.signature(arguments).parameters.values() if arguments else ()
         setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010
         costs = [*_weighed(weight), *sizes_of(resolve)]
-        return _field(resolve, Edge(batch, key, arguments), description, costs=costs)
+        return _field(resolve, Edge(batch, key, arguments, joined), description, costs=costs)
 
 
 def declared(definition: StrawberryField) -> Declared | None:

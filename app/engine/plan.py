@@ -32,7 +32,8 @@ from app.engine.arguments import Arguments
 from app.engine.declare import Edge, declared, described
 from app.engine.leaf import Constant, Leaf, builder, is_leaf, unwrap
 from app.engine.limits import Fragments
-from app.engine.shape import Inner, Loaded, Selection, Slot
+from app.engine.shape import Inner, Loaded, Selection, Slot, wanted
+from app.kernel.want import Want
 
 BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
 
@@ -43,9 +44,10 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A root field: an ordinary resolver, called once."""
+    """A root field: an ordinary resolver, called once; `want` is what will be read of its value."""
 
     slot: Slot
+    want: Want
     field: GraphQLField
     definition: StrawberryField
     parent_type: GraphQLObjectType
@@ -102,7 +104,8 @@ class Planner:
         if definition.base_resolver is None or declared(definition) is not None:
             raise Unsupported(f"{root.name}.{name}")
         arguments = Arguments(self._converter, definition, field, details[0].node)
-        return Call(self._slot(root, key, field, details), field, definition, root, arguments)
+        slot = self._slot(root, key, field, details)
+        return Call(slot, wanted(slot), field, definition, root, arguments)
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
         members: list[Leaf | Constant] = []
@@ -122,7 +125,7 @@ class Planner:
                 members.append(Constant(key, None))
                 node = grouped[0].node
                 arguments = Arguments(self._converter, definition, field, node) if how.arguments else None
-                loaded.append(Loaded(self._slot(type_, key, field, grouped), how, arguments))
+                loaded.append(Loaded(self._slot(type_, key, field, grouped), definition.python_name, how, arguments))
                 continue
             read = definition.python_name if how is None else how
             if is_leaf(field.type):
@@ -130,6 +133,11 @@ class Planner:
             else:
                 members.append(Constant(key, None))
                 inner.append(Inner(self._slot(type_, key, field, grouped), read))
+        for one in loaded:
+            if one.arguments:  # what is wanted by several aliases is asked for once
+                one.arguments.want = frozenset().union(
+                    *(wanted(o.slot) for o in loaded if o.edge.batch is one.edge.batch)
+                )
         model = _model(type_)
         return Selection(model, builder(model, members), members, inner, loaded)
 

@@ -11,6 +11,7 @@ from graphql.execution.values import VariableValues
 
 from app.engine.batch import Context
 from app.engine.batched import Batched, batched
+from app.engine.declare import Edge
 from app.engine.faults import Faults, null_error
 from app.engine.leaf import Answer, Row, items_of
 from app.engine.shape import Level, Loaded, Selection, Slot
@@ -97,7 +98,24 @@ class Run:
         for inner in selection.inner:
             self.fill(level, inner.slot, _each(inner.reader(self.context), level.rows))
         for loaded in selection.loaded:
-            self._jobs.append((level, loaded))
+            if loaded.edge.joined is None or (values := self._joined(level, loaded.edge)) is None:
+                self._jobs.append((level, loaded))
+            else:
+                self.fill(level, loaded.slot, values)
+
+    def _joined(self, level: Level, edge: Edge) -> list[Any] | None:
+        """What the edge leads to from each row; None where something of it did not come along."""
+        assert edge.joined
+        read, context = edge.joined, self.context
+        try:
+            values = [read(row, context) for row in level.rows]
+            if all(values) or not any(
+                value is None and edge.key(row) is not None for row, value in zip(level.rows, values, strict=True)
+            ):
+                return values
+        except Exception:  # some row is not what it should be: the job meets it again, and says at which
+            return None
+        return None
 
     # Across: everything that a level waits for is loaded together.
 

@@ -65,11 +65,25 @@ class Inner:
 
 @dataclass(slots=True)
 class Loaded:
-    """An edge: one call of a service's batch method for all rows of the level."""
+    """An edge: one call of a service's batch method for all rows of the level. `name` is the attribute's."""
 
     slot: Slot
+    name: str
     edge: Edge
     arguments: Arguments | None
+
+
+def wanted(slot: Slot) -> frozenset[str]:
+    """What is read of the objects in the slot, and of those that these hold, such as the nodes of a page."""
+    names: set[str] = set()
+    for selection in (slot.only,) if slot.only else slot.of.values():
+        names.update(leaf.read for leaf in selection.members if isinstance(leaf, Leaf) and isinstance(leaf.read, str))
+        names.update(loaded.name for loaded in selection.loaded)
+        for inner in selection.inner:
+            if isinstance(inner.read, str):
+                names.add(inner.read)
+            names.update(wanted(inner.slot))
+    return frozenset(names)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import strawberry
 
 from app.domain.audit.ports import EntryPage
+from app.engine.compiled import want_of
 from app.schema.audit import AuditEntryConnection
 from app.schema.audit_request import FilterArgument, entry_page_request
 from app.schema.connection import After, Before, First, Last
@@ -21,4 +22,5 @@ class AuditQuery:
         before: Before = ABSENT,
         filter: FilterArgument = ABSENT,
     ) -> EntryPage:
-        return await info.context.audit.page(entry_page_request(first, after, last, before, filter))
+        request = entry_page_request(first, after, last, before, filter)
+        return await info.context.audit.page(request.wanting(want_of(info)))

@@ -9,6 +9,7 @@ from app.context import RequestContext
 from app.domain.feature import acts, model
 from app.domain.feature.inputs import ABSENT, FeatureDraft, FeaturePatch
 from app.domain.feature.ports import FeaturePage
+from app.engine.compiled import want_of
 from app.kernel.errors import DomainError
 from app.kernel.ids import FeatureId, UserId, key_of
 from app.schema import mutation as m
@@ -29,7 +30,7 @@ class FeatureQuery:
         self, info: Info, id: Annotated[strawberry.ID, argument("A feature's `id`.")]
     ) -> model.Feature | None:
         key = FeatureId(key_of("Feature", id, ("id",)))
-        return (await info.context.feature.get_many([key]))[0]
+        return (await info.context.feature.get_many([key], want_of(info)))[0]
 
     @root_field(FeatureConnection, "The features that you may see.")
     async def features(
@@ -43,7 +44,7 @@ class FeatureQuery:
         order_by: OrderArgument = LEFT_OUT,
     ) -> FeaturePage:
         request = feature_page_request(first, after, last, before, filter, order_by)
-        return await info.context.feature.page(request)
+        return await info.context.feature.page(request.wanting(want_of(info)))
 
 
 @strawberry.type

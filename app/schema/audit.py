@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from app.context import RequestContext
 from app.domain.audit import model
+from app.domain.user import model as user
 from app.engine.declare import Describes
 from app.kernel.ids import global_id
 from app.kernel.page import Page, PageEdge
@@ -36,6 +38,10 @@ class FieldChange:
     new: JSON | None = field_change.value("Its value after.")
 
 
+def _actor(entry: model.AuditEntry, context: RequestContext) -> user.User | None:
+    return context.user.named(entry.actor)
+
+
 @entry.type
 class AuditEntry(Node):
     """One change of one feature. It is never altered and never removed."""
@@ -48,7 +54,10 @@ class AuditEntry(Node):
         features_by_id, key=lambda e: e.feature_id, description="The feature; null while it is deleted."
     )
     actor: User | None = entry.edge(
-        named_users_by_id, key=lambda e: e.actor_id, description="Who did it; null for the system itself."
+        named_users_by_id,
+        key=lambda e: e.actor_id,
+        joined=_actor,
+        description="Who did it; null for the system itself.",
     )
     old_values: JSON | None = entry.value("All fields before the change; null when the feature was created.")
     new_values: JSON | None = entry.value("All fields after the change.")

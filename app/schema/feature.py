@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from app.context import RequestContext
 from app.domain.feature import model, rules
+from app.domain.user import model as user
 from app.engine.declare import Describes
 from app.kernel.ids import global_id
 from app.kernel.page import Page, PageEdge
@@ -40,6 +41,10 @@ def _permissions(feature: model.Feature, context: RequestContext) -> list[rules.
     return context.feature.permissions(feature)
 
 
+def _owner(feature: model.Feature, context: RequestContext) -> user.User | None:
+    return context.user.named(feature.owner)
+
+
 @feature.type
 class Feature(Node):
     """Something that a product can do, with an owner and a trail of every change."""
@@ -54,7 +59,10 @@ class Feature(Node):
     tags: list[str] = feature.value("What `metadata` says under `tags`.")
     version: int = feature.value("Raised by one by every change: send it as `expectedVersion`.")
     owner: User = feature.edge(
-        named_users_by_id, key=lambda f: f.owner_id, description="Who owns it; that never changes."
+        named_users_by_id,
+        key=lambda f: f.owner_id,
+        joined=_owner,
+        description="Who owns it; that never changes.",
     )
     created_at: datetime = feature.value("When it was created.")
     updated_at: datetime = feature.value("When it was last changed.")

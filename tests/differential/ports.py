@@ -27,6 +27,7 @@ from app.kernel.cursor import Position, encode_cursor
 from app.kernel.errors import DuplicateName, LimitExceeded, Unavailable
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.page import Fetched, Page, Window, cut
+from app.kernel.want import Want
 from tests.differential.data import World, now
 
 ACTIVE_LIMIT = 3
@@ -77,7 +78,7 @@ class MemoryFeatures:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
+    async def fetch_by_ids(self, ids: Sequence[FeatureId], want: Want) -> Mapping[FeatureId, Feature]:
         called(self._world, "features", len(ids))
         return self._world.features
 

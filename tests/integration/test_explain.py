@@ -70,7 +70,9 @@ async def test_every_page_of_all_features_walks_the_index_of_its_order(
     given = await bounds(planner, "features", field.lower(), direction)
 
     for shape, names in product(SHAPES, (("live",), ())):
-        statement = feature.page_statement(names, FeatureOrder(field, direction), shape, False)
+        statement = feature.page_statement(
+            names, FeatureOrder(field, direction), shape, False, feature.READINGS.of(None)
+        )
         found = await planner.indexes(statement, size=21, live=True, **given)
         assert found == {f"features_by_{field.lower()}"}, (shape, names)
 
@@ -85,7 +87,9 @@ async def test_every_page_of_one_owner_walks_the_owners_index_of_its_order(
     given = await bounds(planner, "features", field.lower(), direction, f"owner_id = '{owner_id}'")
 
     for shape, live in product(SHAPES, (("live",), ())):
-        statement = feature.page_statement((*live, name), FeatureOrder(field, direction), shape, False)
+        statement = feature.page_statement(
+            (*live, name), FeatureOrder(field, direction), shape, False, feature.READINGS.of(None)
+        )
         found = await planner.indexes(statement, size=21, live=True, **{name: owner_id}, **given)
         assert found and found <= of_owner(field, live), (shape, live, found)
 
@@ -99,7 +103,9 @@ async def test_every_page_of_many_owners_walks_the_owners_index_of_its_order_onc
     given = await bounds(planner, "features", field.lower(), direction)
 
     for shape, names in product(SHAPES, (("live",), ())):
-        statement = feature.page_statement(names, FeatureOrder(field, direction), shape, True)
+        statement = feature.page_statement(
+            names, FeatureOrder(field, direction), shape, True, feature.READINGS.of(None)
+        )
         found = await planner.indexes(statement, size=6, ids=owners, live=True, **given)
         assert found and found <= of_owner(field, names), (shape, names, found)
 
@@ -120,7 +126,7 @@ async def test_every_filter_that_leaves_few_features_uses_its_index(
     planner: Planner, values: dict[str, object], expected: str
 ) -> None:
     names = ("live", *values)
-    page = feature.page_statement(names, FeatureOrder("NAME", "ASC"), FIRST_PAGE, False)
+    page = feature.page_statement(names, FeatureOrder("NAME", "ASC"), FIRST_PAGE, False, feature.READINGS.of(None))
     count = feature.count_statement(names, False)
 
     assert await planner.indexes(page, size=21, live=True, **values) == {expected}
@@ -151,7 +157,7 @@ async def test_every_page_of_entries_walks_the_index_of_whom_it_is_about(
     values = {} if name is None else {name: owner_id}
 
     for shape in SHAPES:
-        statement = audit.page_statement(tuple(values), shape, None)
+        statement = audit.page_statement(tuple(values), shape, None, audit.READINGS.of(None))
         found = await planner.indexes(statement, size=21, **values, **given)
         assert (index is None or index in found) and found <= entries_of(index), (shape, found)
 
@@ -167,7 +173,7 @@ async def test_every_page_of_entries_of_many_parents_walks_their_index_once_for_
     given = await bounds(planner, "audit_entries", "created_at", "DESC")
 
     for shape in SHAPES:
-        statement = audit.page_statement((), shape, parent)
+        statement = audit.page_statement((), shape, parent, audit.READINGS.of(None))
         found = await planner.indexes(statement, size=6, ids=ids, **given)
         assert index in found and found <= entries_of(index), (shape, found)
     assert await planner.indexes(audit.count_statement((), parent), ids=ids[:5]) == {index}
@@ -179,7 +185,7 @@ async def test_every_filter_that_leaves_few_entries_uses_its_index(planner: Plan
     span: dict[str, object] = {"created_from": start, "created_until": start + timedelta(days=1)}
 
     async def indexes(values: dict[str, object]) -> list[set[str]]:
-        page = audit.page_statement(tuple(values), FIRST_PAGE, None)
+        page = audit.page_statement(tuple(values), FIRST_PAGE, None, audit.READINGS.of(None))
         count = audit.count_statement(tuple(values), None)
         return [await planner.indexes(page, size=21, **values), await planner.indexes(count, **values)]
 
@@ -204,7 +210,9 @@ async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
     owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
     entries = await keys(planner, SOME_ENTRIES)
 
-    assert await planner.indexes(feature.BY_IDS, ids=features) == {"features_pkey"}
+    assert await planner.indexes(feature.by_ids_statement(feature.READINGS.of(None), False), ids=features) == {
+        "features_pkey"
+    }
     assert await planner.indexes(user.BY_IDS, ids=owners[:3]) == {"users_pkey"}
     assert await planner.indexes(user.ROLE, of_id=user_id) == {"users_pkey"}
     assert await planner.indexes(audit.by_ids_statement(()), ids=entries) == {"audit_entries_pkey"}

@@ -3,8 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
-from app.domain.user.service import UserService
 from tests.fixtures.http import LEGACY, MODERN, NAME, errors
 from tests.fixtures.world import CREATE, World
 
@@ -94,9 +94,9 @@ async def test_null_of_a_failed_field_climbs_no_further_than_it_must(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.create("a")
-    monkeypatch.setattr(UserService, "get_many_named", fail)
-    answer = await world.ask("{ viewer { name } features { nodes { name owner { name } } } }")
-    assert [error["path"] for error in answer["errors"]] == [["features", "nodes", 0, "owner"]]
+    monkeypatch.setattr(AuditService, "pages_of_features", fail)
+    answer = await world.ask("{ viewer { name } features { nodes { name auditEntries { nodes { id } } } } }")
+    assert [error["path"] for error in answer["errors"]] == [["features", "nodes", 0, "auditEntries"]]
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
 
 

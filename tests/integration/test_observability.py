@@ -25,7 +25,7 @@ PLANTED = """
 from app.cli import main
 from app.domain.feature.service import FeatureService
 
-async def fail(self, ids):
+async def fail(self, ids, want):
     local = "kept-in-a-" + "local-variable"
     raise RuntimeError("planted")
 

@@ -1,18 +1,24 @@
 """What happened to a feature, and how its history is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
+from app.domain.user.model import User
 from app.kernel.cursor import Position
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import Json
 from app.kernel.page import Window
 from app.kernel.range import DateTimeRange
 from app.kernel.value import value
+from app.kernel.want import Want
 
 type AuditAction = Literal["CREATE", "UPDATE", "ACTIVATE", "DEACTIVATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 type Parent = Literal["feature", "actor"]
+
+# What is left unread where nobody wants it.
+VALUES = frozenset({"changes", "old_values", "new_values"})
+METADATA = frozenset({"metadata"})
 
 ORDER = "AuditEntry.CREATED_AT.DESC"  # entries come newest first, always
 
@@ -26,7 +32,8 @@ class FieldChange:
 
 @value
 class AuditEntry:
-    """One change of one feature. Values are whole snapshots: `old_values` is None for a CREATE."""
+    """One change of one feature. Values are whole snapshots: `old_values` is None for a CREATE. `actor` is None where
+    nobody asked for it (`Want`), and so is what was not to be read of `VALUES` and `METADATA`."""
 
     id: AuditEntryId
     feature_id: FeatureId
@@ -39,6 +46,7 @@ class AuditEntry:
     new_values: Json | None
     metadata: Json
     created_at: datetime
+    actor: User | None = None
 
     @property
     def changes(self) -> list[FieldChange]:
@@ -59,6 +67,10 @@ class AuditFilter:
 class AuditPageRequest:
     window: Window
     filter: AuditFilter = AuditFilter()
+    want: Want = None
+
+    def wanting(self, want: Want) -> Self:
+        return replace(self, want=want)
 
 
 @dataclass(frozen=True, slots=True)

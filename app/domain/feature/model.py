@@ -1,24 +1,31 @@
 """What a feature is, and how features are asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
+from app.domain.user.model import User
 from app.kernel.cursor import Position
 from app.kernel.ids import FeatureId, UserId
 from app.kernel.json import Json
 from app.kernel.page import Window
 from app.kernel.range import DateTimeRange
 from app.kernel.value import value
+from app.kernel.want import Want
 
 type FeatureStatus = Literal["ACTIVE", "INACTIVE", "ARCHIVED", "DELETED"]
 type FeatureOrderField = Literal["CREATED_AT", "UPDATED_AT", "NAME", "STATUS"]
 type Direction = Literal["ASC", "DESC"]
 
+# What is left unread where nobody wants it: the one is large, the others take as long as all the rest together.
+METADATA = frozenset({"metadata"})
+DETAILS = frozenset({"description", "category", "tags"})
+
 
 @value
 class Feature:
-    """`category` and `tags` are what `metadata` says under these names; the database keeps them beside it."""
+    """`category` and `tags` are what `metadata` says under these names; the database keeps them beside it. `owner` is
+    None where nobody asked for it (`Want`), and so is what was not to be read of `METADATA` and `DETAILS`."""
 
     id: FeatureId
     owner_id: UserId
@@ -33,6 +40,7 @@ class Feature:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    owner: User | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,10 @@ class FeaturePageRequest:
     window: Window
     filter: FeatureFilter = FeatureFilter()
     order: FeatureOrder = FeatureOrder()
+    want: Want = None
+
+    def wanting(self, want: Want) -> Self:
+        return replace(self, want=want)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from app.domain.feature.events import Change
 from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
 from app.kernel.ids import FeatureId, UserId
 from app.kernel.page import Page
+from app.kernel.want import Want
 
 type FeaturePage = Page[Feature, FeatureScope]
 
@@ -21,13 +22,13 @@ class FeatureWork(Protocol):
 
     async def write(self, change: Change, active_limit: int) -> Feature | None:
         """The feature, the owner's counter, the entry and the event, all in one statement; the feature as written, or
-        None where the owner does not exist. Raises DuplicateName, or LimitExceeded where the owner would have more
-        than `active_limit` active features; then the whole work is undone."""
+        None where the owner does not exist. A new one brings its owner along. Raises DuplicateName, or LimitExceeded
+        where the owner would have more than `active_limit` active features; then the whole work is undone."""
         ...
 
 
 class Features(Protocol):
-    async def fetch_by_ids(self, ids: Sequence[FeatureId]) -> Mapping[FeatureId, Feature]:
+    async def fetch_by_ids(self, ids: Sequence[FeatureId], want: Want) -> Mapping[FeatureId, Feature]:
         """Deleted ones too."""
         ...
 

@@ -13,6 +13,7 @@ from app.kernel.clock import Clock, NewId
 from app.kernel.errors import Forbidden, NotFound, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
+from app.kernel.want import Want
 
 
 class FeatureService:
@@ -22,10 +23,10 @@ class FeatureService:
         self._actor, self._features, self._request_id = actor, features, request_id
         self._now, self._new_id, self._active_limit = now, new_id, active_limit
 
-    async def get_many(self, ids: Sequence[FeatureId]) -> list[Feature | None]:
+    async def get_many(self, ids: Sequence[FeatureId], want: Want = None) -> list[Feature | None]:
         """One per id, in order, None where missing, deleted or invisible."""
         self._actor.known()
-        found = await self._features.fetch_by_ids(ids)
+        found = await self._features.fetch_by_ids(ids, want)
         return [self._visible(found.get(id)) for id in ids]
 
     async def page(self, request: FeaturePageRequest) -> FeaturePage:

@@ -13,6 +13,7 @@ from app.kernel.ids import UserId
 class UserService:
     def __init__(self, actor: Actor, users: Users) -> None:
         self._actor, self._users = actor, users
+        self._sees_all = actor.reach(rules.READ) is Reach.ANY
 
     async def get_many(self, ids: Sequence[UserId]) -> list[User | None]:
         """One per id, in order, None where missing or invisible."""
@@ -26,19 +27,20 @@ class UserService:
         whom it names, but an email only where the actor may read that user."""
         self._actor.known()
         found = await self._users.fetch_by_ids(ids)
-        return [self._without_secrets(found.get(id)) for id in ids]
+        return [self.named(found.get(id)) for id in ids]
+
+    def named(self, user: User | None) -> User | None:
+        """The same, of a user who came along with the object."""
+        if user is None or self._sees_all or self._actor.may(rules.READ, user.id):
+            return user
+        return replace(user, email=None)
 
     async def page(self, request: UserPageRequest) -> UserPage:
         """Users whom the actor may read, oldest first."""
         user_id = self._actor.known()
-        visible_to = None if self._actor.reach(rules.READ) is Reach.ANY else user_id
+        visible_to = None if self._sees_all else user_id
         return await self._users.fetch_page(request, visible_to)
 
     async def count_many(self, scopes: Sequence[UserScope]) -> list[int]:
         """One count per scope, in order."""
         return [await self._users.fetch_count(scope) for scope in scopes]
-
-    def _without_secrets(self, user: User | None) -> User | None:
-        if user is None or self._actor.may(rules.READ, user.id):
-            return user
-        return replace(user, email=None)
