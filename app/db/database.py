@@ -56,7 +56,10 @@ class Database:
             broken = False
             raise
         finally:
-            self.pool.give(held, broken=broken)
+            if broken:
+                await self.pool.drop(held)
+            else:
+                self.pool.give(held)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -78,7 +81,10 @@ class Database:
         except AWAY as error:
             raise unavailable(error) from error
         finally:
-            self.pool.give(held, broken=broken)
+            if broken:
+                await self.pool.drop(held)
+            else:
+                self.pool.give(held)
 
 
 async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare: bool, observe: Observer) -> Rows:

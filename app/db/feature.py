@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from app.db import keyset
 from app.db.database import Database, Rows
 from app.db.feature_filter import conditions, values_of
-from app.db.feature_write import COLUMNS, SqlFeatureWork
+from app.db.feature_write import COLUMNS, SqlFeatureWork, write
 from app.db.reading import Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
@@ -108,6 +108,14 @@ class SqlFeatures:
                 for row in await self._database.fetch(statement, ids=list(of_owners), **values):
                     found[of_owners[row[1]]] = row[0]
         return found
+
+    async def create(self, change: Change, active_limit: int) -> Feature | None:
+        try:
+            return await write(self._database.fetch, change, active_limit)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if told := await self._broken_law(error.constraint_name, change, active_limit):
+                raise told from error
+            raise
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlFeatureWork]:

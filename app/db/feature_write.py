@@ -7,6 +7,7 @@ logged     INSERT audit_entries, at the time of the feature's row
 announced  INSERT outbox, the same
 """
 
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db import user
-from app.db.database import Transaction
+from app.db.database import Rows, Transaction
 from app.db.statement import Statement
 from app.db.tables import audit_entries, features, outbox, users
 from app.domain.feature.events import Change, event_payload
@@ -123,6 +124,21 @@ def _announced(written: CTE) -> CTE:
     return insert(outbox).from_select(names, values).returning(outbox.c.id).cte("announced")
 
 
+type Fetch = Callable[..., Awaitable[Rows]]  # of a transaction, or of the database: a transaction of its own
+
+
+async def write(fetch: Fetch, change: Change, active_limit: int) -> Feature | None:
+    """The feature as written; None where its owner does not exist."""
+    statement = write_statement(change.before is None, change.active_delta != 0)
+    binds: dict[str, object] = {"active_delta": change.active_delta, "new_limit": active_limit}
+    for name in ("id", "owner_id", *MUTABLE, "created_at", "updated_at"):
+        binds[f"feature_{name}"] = getattr(change.after, name)
+    for name in ("id", "actor_id", "action", "changed_fields", "old_values", "new_values", "metadata"):
+        binds[f"entry_{name}"] = getattr(change.entry, name)
+    rows = await fetch(statement, **binds, event_type="feature.changed", event_payload=event_payload(change))
+    return _written(tuple(rows[0])) if rows else None
+
+
 class SqlFeatureWork:
     """`tried` and `active_limit` are of the last write: whoever translates a broken law needs them."""
 
@@ -137,16 +153,7 @@ class SqlFeatureWork:
 
     async def write(self, change: Change, active_limit: int) -> Feature | None:
         self.tried, self.active_limit = change, active_limit
-        statement = write_statement(change.before is None, change.active_delta != 0)
-        binds: dict[str, object] = {"active_delta": change.active_delta, "new_limit": active_limit}
-        for name in ("id", "owner_id", *MUTABLE, "created_at", "updated_at"):
-            binds[f"feature_{name}"] = getattr(change.after, name)
-        for name in ("id", "actor_id", "action", "changed_fields", "old_values", "new_values", "metadata"):
-            binds[f"entry_{name}"] = getattr(change.entry, name)
-        rows = await self._transaction.fetch(
-            statement, **binds, event_type="feature.changed", event_payload=event_payload(change)
-        )
-        return _written(tuple(rows[0])) if rows else None
+        return await write(self._transaction.fetch, change, active_limit)
 
 
 def _written(cells: tuple[Any, ...]) -> Feature:

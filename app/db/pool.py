@@ -21,6 +21,8 @@ from app.kernel.json import Json, embed
 
 log = structlog.get_logger()
 
+CLOSE = 2.0  # seconds to part in peace
+
 type Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
 
 
@@ -52,6 +54,7 @@ class Pool:
         self._free: list[Held] = []
         self._lent: set[Held] = set()
         self._opening = 0
+        self._closing: set[asyncio.Task[None]] = set()
         self._waiting: deque[asyncio.Future[Held | None]] = deque()
         self._closed = False
 
@@ -72,16 +75,16 @@ class Pool:
             if not held.connection.is_closed():
                 self._lent.add(held)
                 return held
-        if self.open + self._opening < self.settings.size:
+        if self.open + self._opening + len(self._closing) < self.settings.size:
             self._opening += 1
         elif (handed := await self._turn()) is not None:
             return handed
         return await self._open()
 
-    def give(self, held: Held, *, broken: bool = False) -> None:
-        """Takes a connection back; a broken one is dropped without a word to the server."""
+    def give(self, held: Held) -> None:
+        """Takes a connection back."""
         self._lent.discard(held)
-        if broken or self._closed or held.connection.is_closed():
+        if self._closed or held.connection.is_closed():
             held.connection.terminate()
             self._wake(None)
         elif self._wake(held):
@@ -89,16 +92,26 @@ class Pool:
         else:
             self._free.append(held)
 
+    async def drop(self, held: Held) -> None:
+        """Takes a broken connection back, or one on which something is under way: when this returns, that is done or
+        will never be. Its room stays taken until then."""
+        self._lent.discard(held)
+        closing = asyncio.ensure_future(_close(held))
+        self._closing.add(closing)
+        closing.add_done_callback(self._room)
+        await asyncio.shield(closing)
+
     async def close(self) -> None:
         """Closes what is free; what is lent is closed when it comes back."""
         self._closed = True
-        while self._free:
-            try:
-                await self._free.pop().connection.close(timeout=1)
-            except AWAY:
-                continue
+        free, self._free = self._free, []
+        await asyncio.gather(*map(_close, free), *self._closing)
         while self._wake(None):
             continue
+
+    def _room(self, closed: asyncio.Task[None]) -> None:
+        self._closing.discard(closed)
+        self._wake(None)
 
     async def _open(self) -> Held:
         """In room that `_opening` counts already."""
@@ -150,6 +163,15 @@ class Pool:
                 turn.set_result(held)
                 return True
         return False
+
+
+async def _close(held: Held) -> None:
+    """A statement that was given up is cancelled first: asyncpg asks the server for it as soon as the caller is gone,
+    and closing waits for the answer."""
+    try:
+        await held.connection.close(timeout=CLOSE)
+    except AWAY:
+        held.connection.terminate()
 
 
 async def _connect(settings: PoolSettings) -> "asyncpg.Connection[asyncpg.Record]":

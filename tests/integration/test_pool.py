@@ -73,7 +73,8 @@ async def test_room_after_a_broken_connection_goes_to_whoever_waited_longest(poo
     first = asyncio.create_task(pool.take())
     await settle()
     gone = lent.pop()
-    pool.give(gone, broken=True)
+    gone.connection.terminate()
+    pool.give(gone)
     # Before the one who waited has run again.
     late = asyncio.Task(pool.take(), loop=asyncio.get_running_loop(), eager_start=True)
 
@@ -103,7 +104,10 @@ async def test_turn_that_comes_as_its_taker_is_cancelled_goes_to_the_next(pool: 
     for broken in (False, True):
         gone, patient = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
         await settle()
-        pool.give(lent.pop(), broken=broken)
+        last = lent.pop()
+        if broken:
+            last.connection.terminate()
+        pool.give(last)
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
@@ -139,6 +143,23 @@ async def test_connection_that_fails_as_it_is_made_ready_is_not_left_open(
     await eventually(lambda: no_backend(owner))
     pool.give(await pool.take())
     assert (pool.lent, pool.open) == (0, 1)
+
+
+async def test_room_of_a_dropped_connection_is_taken_until_it_is_closed(pool: Pool) -> None:
+    lent = await take_all(pool)
+    waiting = asyncio.create_task(pool.take())
+    await settle()
+    dropped = asyncio.create_task(pool.drop(lent.pop()))
+    await asyncio.sleep(0)
+    assert (pool.lent, pool.open, waiting.done()) == (SIZE - 1, SIZE - 1, False)
+    late = asyncio.create_task(pool.take())
+    await dropped
+    lent.append(await waiting)
+    assert (pool.lent, late.done()) == (SIZE, False)
+    pool.give(lent.pop())
+    pool.give(await late)
+    for held in lent:
+        pool.give(held)
 
 
 async def no_backend(owner: "asyncpg.Connection[asyncpg.Record]") -> bool:
@@ -179,7 +200,10 @@ async def test_pool_is_bounded_and_loses_nothing_whatever_its_takers_do(
             broken = chance.random() < 0.2
             served += 1
         finally:
-            pool.give(held, broken=broken)
+            if broken:
+                await pool.drop(held)
+            else:
+                pool.give(held)
             assert pool.lent + len(pool._free) + pool._opening <= SIZE
 
     async def act(step: Callable[[], Awaitable[None]]) -> None:

@@ -102,7 +102,7 @@ async def test_only_an_administrator_creates_for_another_owner(
 
 async def test_an_owner_who_does_not_exist_is_not_found_by_an_administrator(store: MemoryFeatures) -> None:
     asked = service(store, Actor(ME, "ADMIN"))
-    assert await refused(store, lambda: asked.create(FeatureDraft("a", owner_id=NOBODY)), ["undone"]) is NotFound
+    assert await refused(store, lambda: asked.create(FeatureDraft("a", owner_id=NOBODY)), ["committed"]) is NotFound
 
 
 async def test_bad_input_opens_no_unit_of_work(store: MemoryFeatures) -> None:

@@ -70,8 +70,7 @@ class FeatureService:
             deleted_at=None,
         )
         created = self._change(None, cleaned.applied_to(blank), "CREATE")
-        async with self._features.work() as work:
-            return _found(await work.write(created, self._active_limit))
+        return _found(await self._features.create(created, self._active_limit))
 
     async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
         """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
