@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
     user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
 
+    security_event_retention_days: int = Field(
+        365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Annotated[
         Literal["auto", "json", "text"], Field(description="`auto`: lines for people on a terminal, else JSON.")

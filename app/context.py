@@ -5,6 +5,8 @@ from dataclasses import field
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.value import value
@@ -19,4 +21,6 @@ class RequestContext:
     user: UserService
     feature: FeatureService
     audit: AuditService
+    administration: UserAdministration
+    security_event: SecurityEventService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it

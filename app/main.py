@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.security_events import forget_events, keep_events
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
@@ -37,11 +38,17 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
+        wiring.security_events.count()
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        partitions = asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions))
+        stores = wiring.stores
+        jobs = [
+            asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
+            asyncio.create_task(keep_events(wiring.security_events)),
+            asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
+        ]
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
@@ -51,9 +58,11 @@ def create_app(wiring: Wiring) -> ASGIApp:
         try:
             yield
         finally:
-            partitions.cancel()
-            with suppress(asyncio.CancelledError):
-                await partitions
+            for job in jobs:
+                job.cancel()
+            for job in jobs:
+                with suppress(asyncio.CancelledError):
+                    await job
             await wiring.close()
 
     others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from app.adapters.documents import RegisteredDocuments
 from app.adapters.rate_limit import LocalBuckets
+from app.adapters.security_events import RecordedEvents
 from app.auth.actors import Actors
 from app.auth.keys import KeysError, development_keys, read_keys
 from app.auth.tokens import Tokens, Verifier
@@ -20,18 +21,23 @@ from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
 from app.db.pool import PoolSettings
+from app.db.security_event import SqlSecurityEvents
 from app.db.user import SqlUsers
+from app.db.user_audit import SqlUserEntries
+from app.db.user_write import SqlUserWrites
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics
+from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics, SecurityMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
@@ -43,6 +49,9 @@ class Stores:
     users: SqlUsers
     features: SqlFeatures
     entries: SqlEntries
+    user_writes: SqlUserWrites
+    user_entries: SqlUserEntries
+    security_events: SqlSecurityEvents
 
 
 class Wiring:
@@ -55,7 +64,17 @@ class Wiring:
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
         self.redis = _redis(settings)
-        self.stores = Stores(SqlUsers(self.database), SqlFeatures(self.database), SqlEntries(self.database))
+        self.stores = Stores(
+            SqlUsers(self.database),
+            SqlFeatures(self.database),
+            SqlEntries(self.database),
+            SqlUserWrites(self.database, new_id),
+            SqlUserEntries(self.database),
+            SqlSecurityEvents(self.database),
+        )
+        self.security_events = RecordedEvents(
+            self.stores.security_events.append, SecurityMetrics(self.registry), new_id
+        )
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
@@ -83,6 +102,17 @@ class Wiring:
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
+            UserAdministration(
+                actor,
+                stores.user_writes,
+                stores.user_entries,
+                self.security_events.announce,
+                request_id,
+                client,
+                utc_now,
+                new_id,
+            ),
+            SecurityEventService(actor, stores.security_events, self.security_events, request_id, client, utc_now),
         )
 
     def _documents(self) -> Documents:

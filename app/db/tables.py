@@ -16,6 +16,33 @@ users = Table(
     # Counted in the statement that changes a status, bound by a CHECK (R6); the limit is the one in force at the time.
     Column("active_features", Integer, nullable=False),
     Column("active_limit", Integer, nullable=False),
+    Column("disabled_at", TIMESTAMP(timezone=True)),
+)
+
+user_audit_entries = Table(  # append-only
+    "user_audit_entries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("actor_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("old_values", JSONB),
+    Column("new_values", JSONB, nullable=False),
+    Column("request_id", Text),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+security_events = Table(  # append-only, forgotten after a time
+    "security_events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("actor_id", Uuid),
+    Column("subject", Text),
+    Column("address", Text),
+    Column("request_id", Text),
+    Column("facts", JSONB, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
 )
 
 features = Table(

@@ -18,12 +18,12 @@ from app.kernel.ids import UserId
 from app.kernel.page import cut
 
 column = users.c
-COLUMNS = (column.id, column.name, column.email, column.role, column.created_at)
+COLUMNS = (column.id, column.name, column.email, column.role, column.created_at, column.disabled_at)
 WIDTH = len(COLUMNS)
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 BY_ID = Statement("user.by_ids", select(*COLUMNS).where(column.id == bindparam("of_id")))
-ROLE = Statement("user.role", select(column.role).where(column.id == bindparam("of_id")))
+ROLE = Statement("user.role", select(column.role).where(column.id == bindparam("of_id"), column.disabled_at.is_(None)))
 FIRST = Statement(
     "user.first",
     select(*COLUMNS)
@@ -75,7 +75,7 @@ class SqlUsers:
         return int((await self._database.fetch(COUNT))[0][0])
 
     async def fetch_actor(self, id: UserId) -> Actor | None:
-        """The user as one who asks, with the role of this moment."""
+        """The user as one who asks, with the role of this moment; None, too, for one who is disabled."""
         rows = await self._database.fetch(ROLE, of_id=id)
         return Actor(id, rows[0][0]) if rows else None
 

@@ -29,6 +29,8 @@ class ErrorCode(enum.Enum):
     )
     INVALID_TRANSITION = strawberry.enum_value("INVALID_TRANSITION", description="The status does not lead there.")
     STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
+    DUPLICATE_EMAIL = strawberry.enum_value("DUPLICATE_EMAIL", description="Another user has that email.")
+    LAST_ADMIN = strawberry.enum_value("LAST_ADMIN", description="No administrator would be left.")
 
 
 @strawberry.enum(description="Which rule a value breaks.")
@@ -87,6 +89,14 @@ class StaleVersionTold(Told[errors.StaleVersion]):
     pass
 
 
+class DuplicateEmailTold(Told[errors.DuplicateEmail]):
+    pass
+
+
+class LastAdminTold(Told[errors.LastAdmin]):
+    pass
+
+
 type Failure = errors.Problem | Told[Any]
 
 TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
@@ -95,6 +105,8 @@ TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
     errors.LimitExceeded: LimitExceededTold,
     errors.InvalidTransition: InvalidTransitionTold,
     errors.StaleVersion: StaleVersionTold,
+    errors.DuplicateEmail: DuplicateEmailTold,
+    errors.LastAdmin: LastAdminTold,
 }
 
 
@@ -109,6 +121,8 @@ exceeded = Describes(LimitExceededTold)
 transition = Describes(InvalidTransitionTold)
 conflict = Describes(errors.Conflict)
 stale = Describes(StaleVersionTold)
+duplicate_email = Describes(DuplicateEmailTold)
+last_admin = Describes(LastAdminTold)
 
 
 @problem.type
@@ -181,6 +195,24 @@ class StaleVersionError(UserError):
     )
 
 
+@duplicate_email.type
+class DuplicateEmailError(UserError):
+    """Another user has that email, in capitals or not."""
+
+    path: list[str] | None = duplicate_email.column(input_path, description=PATH)
+    existing_id: strawberry.ID | None = duplicate_email.column(
+        lambda e: None if e.error.existing_id is None else global_id("User", e.error.existing_id),
+        description="The id of that user; null where it is gone by now.",
+    )
+
+
+@last_admin.type
+class LastAdminError(UserError):
+    """Nobody would be left who may administer users."""
+
+    path: list[str] | None = last_admin.column(input_path, description=PATH)
+
+
 ERROR_TYPES = [
     ValidationError,
     NotFoundError,
@@ -188,6 +220,8 @@ ERROR_TYPES = [
     LimitExceededError,
     InvalidTransitionError,
     StaleVersionError,
+    DuplicateEmailError,
+    LastAdminError,
 ]
 
 

@@ -13,7 +13,7 @@ from app.kernel.ids import global_id
 from app.kernel.page import Page, PageEdge
 from app.loaders.audit import entry_pages_by_actor
 from app.loaders.feature import feature_pages_by_owner
-from app.loaders.user import user_counts
+from app.loaders.user import user_counts, user_entry_pages
 from app.schema.audit_request import entry_page_request
 from app.schema.connection import After, Before, First, Last, PageInfo, window_of
 from app.schema.feature_request import feature_page_request
@@ -22,6 +22,7 @@ from app.schema.words import ABSENT, ID, Node
 if TYPE_CHECKING:
     from app.schema.audit import AuditEntryConnection
     from app.schema.feature import FeatureConnection
+    from app.schema.user_audit import UserAuditEntryConnection
 
 user = Describes(model.User)
 user_edge = Describes(PageEdge[model.User, model.UserScope])
@@ -36,6 +37,13 @@ class Role(enum.Enum):
     VIEWER = strawberry.enum_value("VIEWER", description="Reads all features and their trail, changes nothing.")
 
 
+def user_entry_page_request(
+    first: First = ABSENT, after: After = ABSENT, last: Last = ABSENT, before: Before = ABSENT
+) -> model.UserEntryPageRequest:
+    """The arguments of every connection of entries about users."""
+    return model.UserEntryPageRequest(window_of(first, after, last, before, model.ENTRY_ORDER, temporal=True))
+
+
 @user.type
 class User(Node):
     """A person who owns features and changes them."""
@@ -46,6 +54,9 @@ class User(Node):
     email: str | None = user.value("Null where you may not read this user's own data.")
     role: Role = user.value("What this user may do.")
     created_at: datetime = user.value("When this user was added.")
+    disabled_at: datetime | None = user.value(
+        "When this user was disabled; null while it is not, and where you may not read this user's own data."
+    )
     features: Annotated["FeatureConnection", strawberry.lazy("app.schema.feature")] = user.edge(
         feature_pages_by_owner,
         key=lambda u: u.id,
@@ -57,6 +68,14 @@ class User(Node):
         key=lambda u: u.id,
         arguments=entry_page_request,
         description="What this user did, newest first, to features whose trail you may read.",
+    )
+    user_audit_entries: Annotated["UserAuditEntryConnection", strawberry.lazy("app.schema.user_audit")] | None = (
+        user.edge(
+            user_entry_pages,
+            key=lambda u: u.id,
+            arguments=user_entry_page_request,
+            description="What was done to this user, newest first; null for all but administrators.",
+        )
     )
 
 

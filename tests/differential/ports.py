@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from app.adapters.rate_limit import LocalBuckets
 from app.context import RequestContext
@@ -17,18 +16,20 @@ from app.domain.feature.ports import FeaturePage
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.model import ORDER as USER_ORDER
 from app.domain.user.model import User, UserPageRequest, UserScope
 from app.domain.user.model import position_of as user_position
 from app.domain.user.ports import UserPage
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
-from app.kernel.cursor import Position, encode_cursor
-from app.kernel.errors import DuplicateName, LimitExceeded, Unavailable
+from app.kernel.errors import DuplicateName, LimitExceeded
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
-from app.kernel.page import Fetched, Page, Window, cut
 from app.kernel.want import Want
 from tests.differential.data import World, now
+from tests.differential.paging import called, page_of
+from tests.differential.user_ports import MemoryEvents, MemoryUserEntries, MemoryUserWrites, Told
 
 ACTIVE_LIMIT = 3
 
@@ -42,18 +43,18 @@ def context_of(world: World, actor: Actor) -> RequestContext:
         UserService(actor, MemoryUsers(world)),
         FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),
         AuditService(actor, MemoryEntries(world)),
+        UserAdministration(
+            actor,
+            MemoryUserWrites(world),
+            MemoryUserEntries(world),
+            lambda event: None,
+            "request",
+            "client",
+            now,
+            world.new_id,
+        ),
+        SecurityEventService(actor, MemoryEvents(world), Told(world.written), "request", "client", now),
     )
-
-
-def called(world: World, name: str, size: int) -> None:
-    world.calls.append((name, size))
-    match world.failing.get(name):
-        case "a":
-            raise ConnectionError(f"{name}: connection lost")
-        case "b":
-            raise Unavailable(f"{name}: away")
-        case "c" if size > 1:  # some keys are forgotten: the service finds that out
-            raise KeyError(name)
 
 
 class MemoryUsers:
@@ -67,7 +68,7 @@ class MemoryUsers:
     async def fetch_page(self, request: UserPageRequest, visible_to: UserId | None) -> UserPage:
         called(self._world, "user page", 1)
         rows = [user for user in self._world.users.values() if visible_to in (None, user.id)]
-        return _page(self._world, rows, request.window, USER_ORDER, user_position, UserScope(visible_to))
+        return page_of(self._world, rows, request.window, USER_ORDER, user_position, UserScope(visible_to))
 
     async def fetch_count(self, scope: UserScope) -> int:
         called(self._world, "user counts", 1)
@@ -106,7 +107,7 @@ class MemoryFeatures:
 
     def _page(self, request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:
         order, rows = request.order, self._found(scope)
-        return _page(self._world, rows, request.window, order.name, order.position_of, scope)
+        return page_of(self._world, rows, request.window, order.name, order.position_of, scope)
 
     def _found(self, scope: FeatureScope) -> list[Feature]:
         wanted = scope.filter
@@ -175,7 +176,7 @@ class MemoryEntries:
         return 0
 
     def _page(self, request: AuditPageRequest, scope: AuditScope) -> EntryPage:
-        return _page(self._world, self._found(scope), request.window, ENTRY_ORDER, entry_position, scope)
+        return page_of(self._world, self._found(scope), request.window, ENTRY_ORDER, entry_position, scope)
 
     def _found(self, scope: AuditScope) -> list[AuditEntry]:
         keys = {"feature": lambda e: e.feature_id, "actor": lambda e: e.actor_id}
@@ -188,33 +189,3 @@ class MemoryEntries:
             and scope.visible_to in (None, entry.owner_id)
             and (actions is None or entry.action in actions)
         ]
-
-
-def _page(
-    world: World, rows: Sequence[Any], window: Window, order: str, position_of: Callable[[Any], Position], scope: Any
-) -> Page[Any, Any]:
-    def key(position: Position) -> tuple[str, int]:
-        return str(position.sort), position.id.int
-
-    def cursor_of(row: Any) -> str:
-        position = position_of(row)
-        return encode_cursor(order, position.sort, position.id)
-
-    ordered = sorted(rows, key=lambda row: key(position_of(row)), reverse=order.endswith("DESC"))
-    places = [key(position_of(row)) for row in ordered]
-    down = order.endswith("DESC")
-    inside, before, after = [], False, False
-    for row, place in zip(ordered, places, strict=True):
-        if window.after and (place >= key(window.after) if down else place <= key(window.after)):
-            before = True
-        elif window.before and (place <= key(window.before) if down else place >= key(window.before)):
-            after = True
-        else:
-            inside.append(row)
-    if window.backward:
-        inside.reverse()
-    page = cut(Fetched(inside[: window.size + 1], before, after), window, cursor_of, scope)
-    if world.holes and len(page.nodes) > 1:
-        nodes: Any = page.nodes
-        nodes[1] = (None, ValueError("a row that raises"), "a stranger")[len(page.nodes) % 3]
-    return page

@@ -17,12 +17,17 @@ from app.db.database import Database, Rows, Transaction
 from app.db.feature import SqlFeatures
 from app.db.migrations import migrate
 from app.db.pool import Held, Pool, PoolSettings
+from app.db.security_event import SqlSecurityEvents
 from app.db.statement import Statement
 from app.db.user import SqlUsers
+from app.db.user_audit import SqlUserEntries
+from app.db.user_write import SqlUserWrites
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
@@ -30,16 +35,30 @@ from tests.differential.compare import Case, Stand
 from tests.differential.data import NEW, now
 from tests.differential.ports import ACTIVE_LIMIT
 from tests.differential.stored import StoredRows
+from tests.differential.user_ports import Told
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.servers import Servers
 
-FAILING = ("user.by_ids", "user.count", "feature.by_ids", "feature.page", "feature.count", "audit.page", "audit.count")
+FAILING = (
+    "user.by_ids",
+    "user.count",
+    "feature.by_ids",
+    "feature.page",
+    "feature.count",
+    "audit.page",
+    "audit.count",
+    "user_audit.page",
+    "security_event.page",
+)
 WRITTEN = """
 WITH changed AS (SELECT * FROM features WHERE id IN (SELECT feature_id FROM outbox))
 SELECT (to_jsonb(o) - 'id' - 'transaction_id')::text FROM outbox o
 UNION ALL SELECT f::text FROM changed f
 UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT owner_id FROM changed)
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1
+UNION ALL SELECT e::text FROM user_audit_entries e
+UNION ALL SELECT e::text FROM security_events e
+UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT user_id FROM user_audit_entries)
 ORDER BY 1
 """
 
@@ -104,32 +123,47 @@ class Postgres:
         dice = random.Random(case.seed)
         failing = dice.choice(FAILING) if dice.random() < 0.15 else None
         if not case.mutates:
-            database = Noted(self._pool, failing)
-            yield Stand(_context(database, case.actor), database.calls, [])
+            database, told = Noted(self._pool, failing), list[str]()
+            yield Stand(_context(database, case.actor, told), database.calls, told)
             return
         held = await self._pool.take()
         rolled_back, written = RolledBack(self._pool, failing, held), list[str]()
         outer = held.connection.transaction()
         await outer.start()
         try:
-            yield Stand(_context(rolled_back, case.actor), rolled_back.calls, written)
+            yield Stand(_context(rolled_back, case.actor, written), rolled_back.calls, written)
             written += await rolled_back.end()
         finally:
             await outer.rollback()
             self._pool.give(held)
 
 
-def _context(database: Database, actor: Actor) -> RequestContext:
+def _context(database: Database, actor: Actor, written: list[str]) -> RequestContext:
     """As the wiring makes it, but that time stands still and ids are counted."""
     numbers = count(NEW)
+
+    def next_id() -> UUID:
+        return UUID(int=next(numbers))
+
     return RequestContext(
         actor,
         "request",
         RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, SqlUsers(database)),
-        FeatureService(actor, SqlFeatures(database), "request", now, lambda: UUID(int=next(numbers)), ACTIVE_LIMIT),
+        FeatureService(actor, SqlFeatures(database), "request", now, next_id, ACTIVE_LIMIT),
         AuditService(actor, SqlEntries(database)),
+        UserAdministration(
+            actor,
+            SqlUserWrites(database, next_id),
+            SqlUserEntries(database),
+            lambda event: None,
+            "request",
+            "client",
+            now,
+            next_id,
+        ),
+        SecurityEventService(actor, SqlSecurityEvents(database), Told(written), "request", "client", now),
     )
 
 

@@ -14,7 +14,12 @@ from tests.fixtures.servers import Servers
 WITHIN = 300  # operations; those of `make test` are as many
 MUTATIONS = {"stale_memo_after_a_write": 1.0}
 
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+pytestmark = [  # see test_executors
+    pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in.*GraphQLCoreConverter:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 async def caught(trial: Trial) -> bool:

@@ -68,10 +68,11 @@ async def version_of(world: World) -> str:
 
 
 async def rows(world: World) -> list[str]:
-    """Everything in the tables but what is computed from it."""
+    """Everything in the first tables but what is computed from it, and what later revisions add."""
     tables = ("users", "features", "audit_entries", "outbox")
     found = [
-        await world.owner.fetch(f"SELECT (to_jsonb(t) - 'search')::text FROM {table} t ORDER BY 1") for table in tables
+        await world.owner.fetch(f"SELECT (to_jsonb(t) - 'search' - 'disabled_at')::text FROM {table} t ORDER BY 1")
+        for table in tables
     ]
     return [row[0] for of_table in found for row in of_table]
 

@@ -6,9 +6,12 @@ from typing import Any
 from graphql import GraphQLField, GraphQLObjectType
 
 from app.engine.declare import DECLARED, ContextColumn, Edge
+from app.kernel.clock import new_id
+from app.kernel.ids import global_id
 from app.resolvers.root import core
+from tests.fixtures.reading import copy, event_row, user_entry_row, user_row
 from tests.fixtures.world import Who, World
-from tests.fixtures.writes import document, nothing_written, written
+from tests.fixtures.writes import document, nothing_written, noun_of, written
 
 type Outcomes = dict[Who, object]
 
@@ -69,9 +72,20 @@ PEOPLE = {"nodes": [person(name) for name in ("admin", "manager", "user", "other
 OF_PLAN = "feature(id: $feature) { found: %s }"
 OF_ENTRY = "node(id: $entry) { ... on AuditEntry { found: %s } }"
 OF_ACTOR = "node(id: $entry) { ... on AuditEntry { actor { found: %s } } }"
+OF_USER = "node(id: $user) { ... on User { found: %s } }"
+OF_CHANGE = "node(id: $change) { ... on UserAuditEntry { found: %s } }"
+OF_EVENT = "node(id: $event) { ... on SecurityEvent { found: %s } }"
+
+DENIED = Refused("FORBIDDEN")
+
+
+def of_admin(data: object, others: object = None) -> Outcomes:
+    return outcomes(others, others, others, others, data)
+
 
 # (schema coordinate, selection, what each finds). The user has a feature ($feature), which the manager changed
-# ($entry); the manager has one of its own.
+# ($entry); the manager has one of its own. The admin changed the user ($change), and the manager was denied something
+# ($event).
 READS: list[tuple[str, str, Outcomes]] = [
     ("Query.node", "found: node(id: $feature) { ... on Feature { name } }", of_user(PLAN)),
     (
@@ -126,12 +140,36 @@ READS: list[tuple[str, str, Outcomes]] = [
         OF_ACTOR % "auditEntries { totalCount nodes { action version } }",
         reach(nodes(UPDATE, CREATE), nodes(UPDATE), None),
     ),
+    (
+        "Query.securityEvents",
+        "found: securityEvents { totalCount nodes { kind subject } }",
+        of_admin(nodes({"kind": "PERMISSION_DENIED", "subject": "secret:read"}), DENIED),
+    ),
+    (
+        "Query.node",
+        "found: node(id: $event) { ... on SecurityEvent { kind } }",
+        of_admin({"kind": "PERMISSION_DENIED"}),
+    ),
+    ("Query.node", "found: node(id: $change) { ... on UserAuditEntry { action } }", of_admin({"action": "UPDATE"})),
+    ("SecurityEvent.actor", OF_EVENT % "actor { name email }", of_admin(person("manager"))),
+    ("UserAuditEntry.user", OF_CHANGE % "user { name email }", of_admin(person("user"))),
+    ("UserAuditEntry.actor", OF_CHANGE % "actor { name email }", of_admin(person("admin"))),
+    (
+        "User.userAuditEntries",
+        OF_USER % "userAuditEntries { totalCount nodes { action newValues } }",
+        of_admin(nodes({"action": "UPDATE", "newValues": {"name": "secret"}})),
+    ),
+    (
+        "UserAuditEntryConnection.totalCount",
+        "node(id: $user) { ... on User { userAuditEntries { found: totalCount } } }",
+        of_admin(1),
+    ),
+    ("SecurityEventConnection.totalCount", "securityEvents { found: totalCount }", of_admin(1, DENIED)),
     ("FeatureConnection.totalCount", "features { found: totalCount }", reach(2, 1, 0)),
     ("AuditEntryConnection.totalCount", "auditEntries { found: totalCount }", reach(3, 2, 0)),
     ("UserConnection.totalCount", "users { found: totalCount }", outcomes(1, 1, 1, 5, 5)),
 ]
 
-DENIED = Refused("FORBIDDEN")
 CHANGE = outcomes(DENIED, "done", Failed("NOT_FOUND"), "done", "done")  # of a feature of the user
 FOR_OTHERS = outcomes(DENIED, DENIED, DENIED, DENIED, "done")
 WRITES: list[tuple[str, Outcomes]] = [
@@ -143,6 +181,11 @@ WRITES: list[tuple[str, Outcomes]] = [
     ("archiveFeature", CHANGE),
     ("deleteFeature", CHANGE),
     ("restoreFeature", CHANGE),
+    ("createUser", of_admin("done", DENIED)),
+    ("updateUser", of_admin("done", DENIED)),
+    ("changeUserRole", of_admin("done", DENIED)),
+    ("disableUser", of_admin("done", DENIED)),
+    ("enableUser", of_admin("done", DENIED)),
 ]
 
 
@@ -170,7 +213,17 @@ async def test_everybody_reads_what_the_matrix_grants_and_nothing_else(world: Wo
     await world.create("secret of the manager", who="manager")
     await written(world, "updateFeature", "manager", id=feature["id"], expectedVersion=1, description="secret")
     newest = await world.data("{ auditEntries(first: 1) { nodes { id } } }")
-    ids = {"feature": feature["id"], "user": world.id_of("user"), "entry": newest["auditEntries"]["nodes"][0]["id"]}
+    change = user_entry_row(world.users["user"], world.users["admin"]) | {"new_values": '{"name": "secret"}'}
+    event = event_row(world.users["manager"], subject="secret:read")
+    await copy(world, "user_audit_entries", [change])
+    await copy(world, "security_events", [event])
+    ids = {
+        "feature": feature["id"],
+        "user": world.id_of("user"),
+        "entry": newest["auditEntries"]["nodes"][0]["id"],
+        "change": global_id("UserAuditEntry", change["id"]),
+        "event": global_id("SecurityEvent", event["id"]),
+    }
     for coordinate, selection, row in READS:
         text = f"query({', '.join(f'${name}: ID!' for name in ids if f'${name}' in selection)}) {{ {selection} }}"
         text = text.replace("query()", "query")
@@ -198,7 +251,7 @@ async def test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_
         for who, expected in row.items():
             input = await input_of(world, mutation, f"secret of {mutation} {who}", row is FOR_OTHERS)
             if expected == "done":
-                assert (await written(world, mutation, who, **input))["name"].startswith("secret")
+                assert (await written(world, mutation, who, **input))["name"].startswith("secret"), (mutation, who)
                 continue
             async with nothing_written(world):
                 answer = await world.ask(document(mutation), who, input=input)
@@ -208,6 +261,8 @@ async def test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_
 
 async def input_of(world: World, mutation: str, name: str, for_another: bool) -> dict[str, Any]:
     """Input of a mutation that changes something: of a new feature of the user, in the status that it takes."""
+    if mutation.endswith(("User", "UserRole")):
+        return await user_input_of(world, mutation, name)
     if mutation == "createFeature":
         return {"name": name, **({"ownerId": world.id_of("viewer")} if for_another else {})}
     feature = await world.create(name)
@@ -220,11 +275,23 @@ async def input_of(world: World, mutation: str, name: str, for_another: bool) ->
     }
 
 
+async def user_input_of(world: World, mutation: str, name: str) -> dict[str, Any]:
+    """The same of a new user; its name has the secret."""
+    if mutation == "createUser":
+        return {"name": name, "email": f"{len(name)}.{new_id().hex}@example.com", "role": "ADMIN"}
+    user = user_row(name)
+    await copy(world, "users", [user])
+    if mutation == "enableUser":
+        await world.owner.execute("UPDATE users SET disabled_at = now() WHERE id = $1", user["id"])
+    more = {"updateUser": {"name": f"{name} now"}, "changeUserRole": {"role": "ADMIN"}}
+    return {"userId": global_id("User", user["id"]), **more.get(mutation, {})}
+
+
 def write_outcome_of(answer: Any, mutation: str) -> object:
     if answer["data"] is None:
         (code,) = {error["extensions"]["code"] for error in answer["errors"]}
         return Refused(code)
-    assert answer["data"][mutation]["feature"] is None
+    assert answer["data"][mutation][noun_of(mutation)] is None
     (error,) = answer["data"][mutation]["userErrors"]
     return Failed(error["code"])
 

@@ -70,12 +70,24 @@ USERS = [
     ("auditEntries { nodes { feature { name } } }", {"audit.page": 1, "feature.by_ids": 1}),
     ("auditEntries { nodes { actor { name } } }", {"audit.page": 1}),
     ("auditEntries { totalCount }", {"audit.page": 1, "audit.count": 1}),
+    ("userAuditEntries { nodes { id action newValues } }", {"user_audit.page": 1}),
+    ("userAuditEntries { nodes { user { name } actor { name } } }", {"user_audit.page": 1, "user.by_ids": 1}),
+    ("userAuditEntries { totalCount }", {"user_audit.page": 1, "user_audit.count": 1}),
     (
         "features { totalCount nodes { auditEntries { totalCount } } } auditEntries { totalCount }",
         {"feature.page": 1, "feature.count": 1, "audit.page": 2, "audit.count": 2},
     ),
 ]
-ROOTS = {"features": ("feature", FEATURES), "auditEntries": ("audit", ENTRIES), "users": ("user", USERS)}
+EVENTS = [
+    ("id kind subject address requestId facts createdAt", {}),
+    ("actor { name }", {"user.by_ids": 1}),
+]
+ROOTS = {
+    "features": ("feature", FEATURES),
+    "auditEntries": ("audit", ENTRIES),
+    "users": ("user", USERS),
+    "securityEvents": ("security_event", EVENTS),
+}
 CASES = [
     pytest.param(root, selection, Counter({f"{noun}.page": 1}) + Counter(more), id=f"{root}: {selection}")
     for root, (noun, cases) in ROOTS.items()

@@ -20,6 +20,8 @@ from graphql import (
 from app.domain.audit.model import AuditAction
 from app.domain.feature.model import Direction, FeatureOrderField, FeatureStatus
 from app.domain.feature.rules import Permission
+from app.domain.security_event.model import SecurityEventKind
+from app.domain.user.model import UserAction
 from app.kernel.actor import Role
 from app.kernel.errors import ErrorCode, Issue
 from app.published import StaleSchemaError, check_schema, schema_text
@@ -52,6 +54,8 @@ def enum_values(name: str) -> list[str]:
         ("AuditAction", AuditAction.__value__),
         ("Role", Role.__value__),
         ("ValidationIssue", Issue.__value__),
+        ("UserAction", UserAction.__value__),
+        ("SecurityEventKind", SecurityEventKind.__value__),
     ],
 )
 def test_an_enum_has_the_words_of_the_domain_in_their_order(name: str, words: object) -> None:
@@ -73,6 +77,8 @@ def test_every_enum_of_the_schema_is_checked_here() -> None:
         "Role",
         "ValidationIssue",
         "ErrorCode",
+        "UserAction",
+        "SecurityEventKind",
     }
 
 

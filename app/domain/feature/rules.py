@@ -1,6 +1,5 @@
 """What makes a feature valid, where its status may lead, and who may do what with it (R1, R7, R23)."""
 
-import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
@@ -11,6 +10,7 @@ from app.domain.feature.model import Feature, FeatureStatus
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.errors import InvalidInput, InvalidTransition, Problem
 from app.kernel.ids import UserId
+from app.kernel.text import clean_line
 
 MAX_NAME = 255  # characters
 MAX_DESCRIPTION = 2000  # characters
@@ -51,19 +51,7 @@ def check_transition(feature: Feature, target: FeatureStatus) -> None:
 
 
 def clean_name(name: str | None, problems: list[Problem]) -> str:
-    """Trimmed and in NFC, so that names which look alike are alike; faults are added to `problems`."""
-    path = ("name",)
-    if name is None:
-        problems.append(Problem(path, "REQUIRED", "`name` must not be null."))
-        return ""
-    cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned:
-        problems.append(Problem(path, "MIN_LENGTH", "`name` must have at least 1 character besides spaces.", 1))
-    elif len(cleaned) > MAX_NAME:
-        problems.append(Problem(path, "MAX_LENGTH", f"`name` must have at most {MAX_NAME} characters.", MAX_NAME))
-    elif any(unicodedata.category(character) == "Cc" for character in cleaned):
-        problems.append(Problem(path, "FORMAT", "`name` must not contain control characters."))
-    return cleaned
+    return clean_line("name", name, MAX_NAME, problems)
 
 
 def clean_description(description: str | None, problems: list[Problem]) -> str | None:

@@ -50,7 +50,7 @@ class FeatureService:
         actor_id = self._actor.known()
         owner_id = actor_id if draft.owner_id is None else draft.owner_id
         if not self._actor.may(rules.CREATE, owner_id):
-            raise Forbidden("You may not create features for this owner.")
+            raise Forbidden("You may not create features for this owner.", "features:create")
         metadata = {} if draft.metadata is None else draft.metadata
         cleaned = inputs.clean(inputs.FeaturePatch(draft.name, draft.description, metadata))
         now = self._now()
@@ -74,7 +74,7 @@ class FeatureService:
 
     async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
         """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
-        self._check_reach(rules.GRANTS["UPDATE"])
+        self._check_reach(rules.GRANTS["UPDATE"], "features:update")
         return await self.change(id, acts.update(patch), expected_version)
 
     async def change(self, id: FeatureId, act: acts.Act, expected_version: int | None) -> Feature:
@@ -83,13 +83,15 @@ class FeatureService:
         Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
         and where it takes a name or becomes active, DuplicateName or LimitExceeded.
         """
-        self._check_reach(act.grants)
+        self._check_reach(act.grants, act.permission)
         async with self._features.work() as work:
-            feature = self._visible(await work.fetch_for_update(id), finds_deleted=act.finds_deleted)
+            found = await work.fetch_for_update(id)
+            feature = self._visible(found, finds_deleted=act.finds_deleted)
             if feature is None:
-                raise NotFound("There is no such feature, or you may not see it.", ("id",))
+                denied = act.permission if found and not self._actor.may(rules.READ, found.owner_id) else None
+                raise NotFound("There is no such feature, or you may not see it.", ("id",), denied)
             if not self._actor.may(act.grants, feature.owner_id):
-                raise Forbidden("You may not change this feature.")
+                raise Forbidden("You may not change this feature.", act.permission)
             outcome = act.outcome(feature, self._now())
             if expected_version is not None and expected_version != feature.version:
                 raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
@@ -103,11 +105,11 @@ class FeatureService:
         origin = Origin(self._actor.known(), self._request_id)
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
-    def _check_reach(self, grants: Grants) -> None:
+    def _check_reach(self, grants: Grants, permission: str) -> None:
         """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
         self._actor.known()
         if self._actor.reach(grants) is Reach.NONE:
-            raise Forbidden("You may not change features.")
+            raise Forbidden("You may not change features.", permission)
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
         if feature is None or (feature.status == "DELETED" and not finds_deleted):
