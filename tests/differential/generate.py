@@ -19,6 +19,9 @@ from tests.differential.data import Rows
 from tests.differential.values import Values, literal
 
 RARE = re.compile("[a-z]User|^User[A-Z]|userAudit|[sS]ecurityEvent|disabledAt")
+FRAIL = frozenset(
+    {"version", "status", "tags", "metadata", "role", "action", "changes", "nodes", "owner", "auditEntries"}
+)
 TRAIL = "auditEntries { totalCount nodes { feature { status version } } }"  # what a write changes
 
 
@@ -125,9 +128,13 @@ class Generator:
         return once
 
     def choice(self, names: list[str]) -> str:
-        """Mostly of what is about features: there the engine meets everything that it can."""
+        """Mostly of what is about features, and there of what a world may have damaged: that is where the engine meets
+        everything that it can."""
         common = [name for name in names if not RARE.search(name)]
-        return self.dice.choice(common if common and self.dice.random() < 0.85 else names)
+        frail = [name for name in common if name in FRAIL]
+        if frail and self.dice.random() < 0.35:
+            return self.dice.choice(frail)
+        return self.dice.choice(common if common and self.dice.random() < 0.95 else names)
 
     def number(self) -> int:
         self.numbers += 1
