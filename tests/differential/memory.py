@@ -1,6 +1,6 @@
 """Cases on worlds in memory: rows and batches that break what the schema promises, as no database would let them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.differential.compare import Case, Stand
@@ -11,13 +11,11 @@ DAMAGE = (0.0, 0.01, 0.03, 0.1)
 
 
 class Memory:
-    """`damage`: the shares of what is broken, world by world."""
-
-    def __init__(self, mutations: float = 0.25, damage: Sequence[float] = DAMAGE) -> None:
-        self.mutations, self._damage = mutations, damage
+    def __init__(self, mutations: float = 0.25) -> None:
+        self.mutations = mutations
 
     def rows(self, seed: int) -> World:
-        return World(seed, self._damage[seed % len(self._damage)])
+        return World(seed, DAMAGE[seed % len(DAMAGE)])
 
     @asynccontextmanager
     async def stand(self, case: Case) -> AsyncIterator[Stand]:

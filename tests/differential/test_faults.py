@@ -12,7 +12,6 @@ from tests.differential.postgres import opened
 from tests.fixtures.servers import Servers
 
 WITHIN = 500  # operations; those of `make test` are as many
-DAMAGE = (0.0, 0.05, 0.2, 0.4)  # more than the executors are tried on: there is more for a fault to show itself at
 MUTATIONS = {"stale_memo_after_a_write": 1.0}
 
 pytestmark = [  # see test_executors
@@ -35,7 +34,7 @@ async def caught(trial: Trial) -> bool:
 async def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     faults.ALL[fault](monkeypatch)
 
-    assert await caught(Trial(Memory(MUTATIONS.get(fault, 0.25), DAMAGE)))
+    assert await caught(Trial(Memory(MUTATIONS.get(fault, 0.25))))
 
 
 @pytest.mark.parametrize("fault", ["skipped_permission", "batch_out_of_order", "wrong_key_order", "lost_alias"])
