@@ -34,13 +34,15 @@ class UserAuditEntry(Node):
     """One change of one user. It is never altered and never removed."""
 
     id: strawberry.ID = entry.column(lambda e: global_id("UserAuditEntry", e.id), description=ID)
-    action: UserAction = entry.value("What was done.")
+    act: UserAction = entry.column(lambda e: e.action, description="What was done.")  # AuditEntry has an `action`
     user: User | None = entry.edge(named_users_by_id, key=lambda e: e.user_id, description="To whom.")
     actor: User | None = entry.edge(
         named_users_by_id, key=lambda e: e.actor_id, description="By whom; null for the system itself."
     )
     old_values: JSON | None = entry.value("All fields before the change; null when the user was created.")
-    new_values: JSON = entry.value("All fields after the change.")
+    new_values: JSON | None = entry.value(  # as in AuditEntry, so that one query may select both
+        "All fields after the change; never null."
+    )
     request_id: str | None = entry.value("The id of the request, as the log has it.")
     created_at: datetime = entry.value("When it was done.")
 

@@ -150,13 +150,17 @@ READS: list[tuple[str, str, Outcomes]] = [
         "found: node(id: $event) { ... on SecurityEvent { kind } }",
         of_admin({"kind": "PERMISSION_DENIED"}),
     ),
-    ("Query.node", "found: node(id: $change) { ... on UserAuditEntry { action } }", of_admin({"action": "UPDATE"})),
+    (
+        "Query.node",
+        "found: node(id: $change) { ... on UserAuditEntry { action: act } }",
+        of_admin({"action": "UPDATE"}),
+    ),
     ("SecurityEvent.actor", OF_EVENT % "actor { name email }", of_admin(person("manager"))),
     ("UserAuditEntry.user", OF_CHANGE % "user { name email }", of_admin(person("user"))),
     ("UserAuditEntry.actor", OF_CHANGE % "actor { name email }", of_admin(person("admin"))),
     (
         "User.userAuditEntries",
-        OF_USER % "userAuditEntries { totalCount nodes { action newValues } }",
+        OF_USER % "userAuditEntries { totalCount nodes { action: act newValues } }",
         of_admin(nodes({"action": "UPDATE", "newValues": {"name": "secret"}})),
     ),
     (

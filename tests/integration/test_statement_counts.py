@@ -70,7 +70,7 @@ USERS = [
     ("auditEntries { nodes { feature { name } } }", {"audit.page": 1, "feature.by_ids": 1}),
     ("auditEntries { nodes { actor { name } } }", {"audit.page": 1}),
     ("auditEntries { totalCount }", {"audit.page": 1, "audit.count": 1}),
-    ("userAuditEntries { nodes { id action newValues } }", {"user_audit.page": 1}),
+    ("userAuditEntries { nodes { id act newValues } }", {"user_audit.page": 1}),
     ("userAuditEntries { nodes { user { name } actor { name } } }", {"user_audit.page": 1, "user.by_ids": 1}),
     ("userAuditEntries { totalCount }", {"user_audit.page": 1, "user_audit.count": 1}),
     (

@@ -15,7 +15,7 @@ from tests.fixtures.world import Who, World, insert
 from tests.fixtures.writes import document, nothing_written, refused, write, written
 
 TRAIL = """query($id: ID!) { node(id: $id) { ... on User { userAuditEntries { totalCount nodes {
-  action oldValues newValues user { name } actor { name } requestId } } } } }"""
+  action: act oldValues newValues user { name } actor { name } requestId } } } } }"""
 
 
 async def trail(world: World, id: str) -> list[dict[str, Any]]:
