@@ -205,6 +205,28 @@ async def test_every_page_of_users_walks_the_index_of_their_order(planner: Plann
     assert await planner.indexes(user.page_statement(True, FIRST_PAGE), size=21, visible_to=user_id) == {"users_pkey"}
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_whoever_comes_along_with_a_page_is_found_by_primary_key(planner: Planner, shape: Shape) -> None:
+    owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
+    given = await bounds(planner, "features", "created_at", "DESC")
+
+    async def indexes(want: frozenset[str] | None) -> list[set[str]]:
+        reading, entries, order = feature.READINGS.of(want), audit.READINGS.of(want), FeatureOrder()
+        page = feature.page_statement(("live",), order, shape, False, reading)
+        pages = feature.page_statement(("live",), order, shape, True, reading)
+        trails = audit.page_statement((), shape, "feature", entries)
+        return [
+            await planner.indexes(page, size=21, live=True, **given),
+            await planner.indexes(pages, size=6, live=True, ids=owners, **given),
+            await planner.indexes(trails, size=6, ids=features, **given),
+            await planner.indexes(feature.by_ids_statement(reading, True), of_id=features[0]),
+            await planner.indexes(feature.by_ids_statement(reading, False), ids=features[:2]),
+        ]
+
+    alone = await indexes(None)
+    assert await indexes(frozenset({"owner", "actor"})) == [found | {"users_pkey"} for found in alone]
+
+
 async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
     [user_id] = await keys(planner, BIG_OWNER)
     owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
