@@ -12,6 +12,7 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ENTROPY = 32  # bytes
 BODY, CHECK = 43, 6  # base62 digits that hold 256 and 32 bits
 FORM = re.compile(rf"{PREFIX}[ps]_[0-9A-Za-z]{{{BODY + CHECK}}}", re.ASCII)
+LENGTH = len("fapi_p_") + BODY + CHECK
 HINT = 11  # characters: the prefix and 24 of the 256 bits
 
 
