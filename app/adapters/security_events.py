@@ -11,4 +11,4 @@ class LoggedEvents:
     """A port `SecurityEvents`."""
 
     def record(self, event: SecurityEvent) -> None:
-        log.info("security event", kind=event.kind, subject=event.subject, **event.facts)
+        log.info("security event", kind=event.kind, subject=event.subject, facts=dict(event.facts))
