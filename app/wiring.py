@@ -73,7 +73,10 @@ class Wiring:
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(
-            stores.api_tokens.fetch_actor, stores.api_tokens.note_uses, settings.actor_ttl
+            stores.api_tokens.fetch_actor,
+            stores.api_tokens.note_uses,
+            settings.actor_ttl,
+            settings.database_acquire_timeout,
         )
         self.actors = Actors(verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors)
         self._token_means = Means(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.kernel.actor import Actor
-from app.kernel.errors import Unauthenticated
+from app.kernel.errors import Unauthenticated, Unavailable
 from app.kernel.ids import ApiTokenId
 from app.kernel.secret import LENGTH, hash_of, is_secret
 
@@ -30,10 +30,11 @@ class Known:
 
 
 class ApiTokenActors:
-    """`ttl` in seconds: so long may a token that was revoked still count."""
+    """`ttl` in seconds: so long may a token that was revoked still count; `patience`: so long may one that is not
+    known wait for its turn."""
 
-    def __init__(self, fetch: FetchTokenActor, note: NoteUses, ttl: float) -> None:
-        self._fetch, self._note, self._ttl = fetch, note, ttl
+    def __init__(self, fetch: FetchTokenActor, note: NoteUses, ttl: float, patience: float) -> None:
+        self._fetch, self._note, self._ttl, self._patience = fetch, note, ttl, patience
         self._good: OrderedDict[bytes, Known] = OrderedDict()
         self._bad: OrderedDict[bytes, Known] = OrderedDict()  # apart: a flood of these must not drive out the others
         self._looking = asyncio.Semaphore(LOOK_UPS)
@@ -75,12 +76,19 @@ class ApiTokenActors:
         return found if found is not None and now.timestamp() < found.until else None
 
     async def _look_up(self, digest: bytes, now: datetime) -> Known:
-        async with self._looking:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._looking.acquire()
+        except TimeoutError:
+            raise Unavailable("Too many tokens are being looked up: try again.") from None
+        try:
             found = self._remembered(digest, now)  # somebody else may have looked while this one waited
             if found is None:
                 found = Known(await self._fetch(digest), now.timestamp() + self._ttl)
                 self._remember(digest, found)
             return found
+        finally:
+            self._looking.release()
 
     def _remember(self, digest: bytes, found: Known) -> None:
         self._good.pop(digest, None)

@@ -41,6 +41,8 @@ class Store:
         self.asked: list[bytes] = []
         self.noted: list[Mapping[ApiTokenId, datetime]] = []
         self.away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.at_once = self.most = 0
 
     async def fetch(self, hash: bytes) -> tuple[ApiTokenId, Actor] | None:
@@ -48,6 +50,7 @@ class Store:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(0)
+        await self.answers.wait()
         self.at_once -= 1
         if self.away:
             raise Unavailable("away")
@@ -58,8 +61,8 @@ class Store:
             raise Unavailable("away")
         self.noted.append(uses)
 
-    def actors(self) -> ApiTokenActors:
-        return ApiTokenActors(self.fetch, self.note, ttl=15)
+    def actors(self, patience: float = 5) -> ApiTokenActors:
+        return ApiTokenActors(self.fetch, self.note, 15, patience)
 
 
 async def refused(actors: ApiTokenActors, text: str, now: datetime = NOW) -> str:
@@ -135,6 +138,22 @@ async def test_remembered_good_ones_are_bounded(monkeypatch: pytest.MonkeyPatch)
         await actors.of(secret(number), NOW)
     assert list(actors._good) == [hash_of(secret(number)) for number in (2, 3, 4)]
     assert len(actors._used) == 3
+
+
+async def test_who_waits_too_long_for_a_turn_is_told_so_and_the_known_need_no_turn() -> None:
+    store = Store(1)
+    actors = store.actors(patience=0.01)
+    known = await actors.of(secret(0), NOW)
+    store.answers.clear()
+    stuck = [asyncio.create_task(refused(actors, secret(1000 + number))) for number in range(module.LOOK_UPS)]
+    while len(store.asked) < 1 + module.LOOK_UPS:
+        await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Too many tokens"):
+        await actors.of(secret(2000), NOW)
+    assert await actors.of(secret(0), NOW) == known
+    store.answers.set()
+    assert await asyncio.gather(*stuck) == [NOT_VALID] * module.LOOK_UPS
+    assert await refused(actors, secret(2000)) == NOT_VALID  # every turn was given back
 
 
 async def test_one_token_that_many_send_at_once_is_looked_up_by_few() -> None:
