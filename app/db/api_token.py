@@ -23,6 +23,7 @@ from app.kernel.page import Fetched, cut
 
 column = api_tokens.c
 COLUMNS = tuple(one for one in column if one.name != "hash")
+USER_PLACE = [one.name for one in COLUMNS].index("user_id")  # in a row
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=False)
 IDS = bindparam("ids", type_=ARRAY(Uuid))
 TIME = TIMESTAMP(timezone=True)
@@ -96,7 +97,7 @@ class SqlApiTokens:
         if visible_to is not None:
             binds["visible_to"] = visible_to
         rows = await self._database.fetch(statement, ids=ids, **binds)
-        found = keyset.fetched_per_parent(ids, rows, _token, request.window, len(COLUMNS))
+        found = keyset.fetched_per_parent(ids, rows, _token, request.window, USER_PLACE)
         return {id: _page(fetched, request, TokenScope(id, visible_to)) for id, fetched in found.items()}
 
     async def fetch_counts(self, scopes: Sequence[TokenScope]) -> Mapping[TokenScope, int]:

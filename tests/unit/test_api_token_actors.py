@@ -14,6 +14,7 @@ from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated, Unavailable
 from app.kernel.ids import ApiTokenId, UserId
 from app.kernel.secret import hash_of, make_secret
+from tests.fixtures.waiting import eventually
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOT_VALID, RUN_OUT = "The token is not valid: get a new one.", "The token has run out: get a new one."
@@ -146,8 +147,11 @@ async def test_who_waits_too_long_for_a_turn_is_told_so_and_the_known_need_no_tu
     known = await actors.of(secret(0), NOW)
     store.answers.clear()
     stuck = [asyncio.create_task(refused(actors, secret(1000 + number))) for number in range(module.LOOK_UPS)]
-    while len(store.asked) < 1 + module.LOOK_UPS:
-        await asyncio.sleep(0)
+
+    async def all_turns_are_taken() -> bool:
+        return len(store.asked) == 1 + module.LOOK_UPS
+
+    await eventually(all_turns_are_taken)
     with pytest.raises(Unavailable, match="Too many tokens"):
         await actors.of(secret(2000), NOW)
     assert await actors.of(secret(0), NOW) == known
