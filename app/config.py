@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     actor_ttl: float = Field(15, gt=0, le=30, description="Seconds until a changed role takes effect everywhere.")
 
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
+    api_token_limit: int = Field(50, ge=1, le=10_000, description="API tokens that live, per user at most.")
+    api_token_days: int = Field(365, ge=1, le=3_650, description="Days that an API token may live at most.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Longest request body.")
     max_document_bytes: int = Field(
         100_000, ge=1_000, le=100_000_000, description="Longest GraphQL document, in bytes."

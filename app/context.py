@@ -2,6 +2,7 @@
 
 from dataclasses import field
 
+from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.service import RateLimitService
@@ -19,4 +20,5 @@ class RequestContext:
     user: UserService
     feature: FeatureService
     audit: AuditService
+    api_token: ApiTokenService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it

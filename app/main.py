@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.token_uses import keep_token_uses
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
@@ -41,7 +42,10 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        partitions = asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions))
+        jobs = [
+            asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
+            asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+        ]
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
@@ -51,9 +55,10 @@ def create_app(wiring: Wiring) -> ASGIApp:
         try:
             yield
         finally:
-            partitions.cancel()
-            with suppress(asyncio.CancelledError):
-                await partitions
+            for job in jobs:
+                job.cancel()
+                with suppress(asyncio.CancelledError):
+                    await job
             await wiring.close()
 
     others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)

@@ -1,7 +1,9 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from secrets import token_bytes
 
 from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
@@ -10,17 +12,22 @@ from redis.exceptions import RedisError
 
 from app.adapters.documents import RegisteredDocuments
 from app.adapters.rate_limit import LocalBuckets
+from app.adapters.security_events import LoggedEvents
 from app.auth.actors import Actors
+from app.auth.api_tokens import ApiTokenActors
 from app.auth.keys import KeysError, development_keys, read_keys
 from app.auth.tokens import Tokens, Verifier
 from app.config import Settings, SettingsError
 from app.context import RequestContext
+from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
 from app.db.pool import PoolSettings
 from app.db.user import SqlUsers
+from app.domain.api_token.model import TokenLimits
+from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
@@ -30,6 +37,7 @@ from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
+from app.kernel.secret import ENTROPY
 from app.resolvers.root import core, costs
 from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics
 from app.web.documents import Documents
@@ -43,6 +51,7 @@ class Stores:
     users: SqlUsers
     features: SqlFeatures
     entries: SqlEntries
+    api_tokens: SqlApiTokens
 
 
 class Wiring:
@@ -55,10 +64,29 @@ class Wiring:
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
         self.redis = _redis(settings)
-        self.stores = Stores(SqlUsers(self.database), SqlFeatures(self.database), SqlEntries(self.database))
+        self.stores = stores = Stores(
+            SqlUsers(self.database),
+            SqlFeatures(self.database),
+            SqlEntries(self.database),
+            SqlApiTokens(self.database),
+        )
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
-        self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
+        self.api_token_actors = ApiTokenActors(
+            stores.api_tokens.fetch_actor,
+            stores.api_tokens.note_uses,
+            settings.actor_ttl,
+            settings.database_acquire_timeout,
+        )
+        self.actors = Actors(verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors)
+        self._token_means = Means(
+            stores.api_tokens,
+            LoggedEvents(),
+            TokenLimits(settings.api_token_limit, settings.api_token_days),
+            utc_now,
+            new_id,
+            partial(token_bytes, ENTROPY),
+        )
         self._buckets = LocalBuckets()
         self._points = PointLimits(settings.guest_points, settings.user_points)
         self.engine = Engine(
@@ -83,6 +111,7 @@ class Wiring:
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
+            ApiTokenService(actor, self._token_means, request_id, client),
         )
 
     def _documents(self) -> Documents:

@@ -3,11 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from app.auth.api_tokens import ApiTokenActors
 from app.auth.tokens import Verifier
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import Clock
 from app.kernel.errors import Unauthenticated
 from app.kernel.ids import UserId
+from app.kernel.secret import PREFIX
 
 REMEMBERED = 10_000  # actors
 
@@ -17,8 +19,10 @@ type FetchActor = Callable[[UserId], Awaitable[Actor | None]]
 class Actors:
     """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23)."""
 
-    def __init__(self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float) -> None:
-        self._verifier, self._fetch, self._now, self._ttl = verifier, fetch, now, ttl
+    def __init__(
+        self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float, api_tokens: ApiTokenActors | None = None
+    ) -> None:
+        self._verifier, self._fetch, self._now, self._ttl, self._api_tokens = verifier, fetch, now, ttl, api_tokens
         self._known: OrderedDict[UserId, tuple[Actor, float]] = OrderedDict()  # (actor, until in Unix seconds)
 
     async def of(self, authorization: str | None) -> Actor:
@@ -29,8 +33,10 @@ class Actors:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("Send a token as `Authorization: Bearer …`.")
-        now = self._now()
-        user_id = self._verifier.verify(token.strip(), now)
+        now, token = self._now(), token.strip()
+        if self._api_tokens is not None and token.startswith(PREFIX):
+            return await self._api_tokens.of(token, now)
+        user_id = self._verifier.verify(token, now)
         found = self._known.get(user_id)
         if found is None or found[1] <= now.timestamp():
             found = self._known[user_id] = (await self._read(user_id), now.timestamp() + self._ttl)

@@ -1,6 +1,6 @@
 """The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
@@ -62,4 +62,21 @@ outbox = Table(  # what the relay publishes, in commit order
     Column("feature_id", Uuid, nullable=False),
     Column("payload", JSONB, nullable=False),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the token's text, which is not kept
+    Column("hint", Text, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("created_by", Uuid, nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("last_used_at", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
 )

@@ -5,6 +5,7 @@ DomainError
 ├── NotFound             no such object, or the actor may not see it
 ├── DuplicateName        the owner has another live feature of that name
 ├── LimitExceeded        the owner has as many active features as allowed
+├── TokenLimitExceeded   the user has as many live API tokens as allowed
 ├── InvalidTransition    the status does not lead there
 ├── StaleVersion         the object changed since the caller read it
 ├── Unauthenticated      a guest asks for what only users may have
@@ -26,6 +27,7 @@ type ErrorCode = Literal[
     "NOT_FOUND",
     "DUPLICATE_NAME",
     "FEATURE_LIMIT_EXCEEDED",
+    "TOKEN_LIMIT_EXCEEDED",
     "INVALID_TRANSITION",
     "STALE_VERSION",
     "UNAUTHENTICATED",
@@ -95,6 +97,14 @@ class LimitExceeded(DomainError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The owner has {limit} active features, the most allowed: archive or deactivate one first.")
+        self.limit = limit
+
+
+class TokenLimitExceeded(DomainError):
+    code = "TOKEN_LIMIT_EXCEEDED"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The user has {limit} tokens that live, the most allowed: revoke one first.")
         self.limit = limit
 
 

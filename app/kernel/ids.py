@@ -9,6 +9,7 @@ from app.kernel.errors import BadUserInput
 UserId = NewType("UserId", UUID)
 FeatureId = NewType("FeatureId", UUID)
 AuditEntryId = NewType("AuditEntryId", UUID)
+ApiTokenId = NewType("ApiTokenId", UUID)
 
 
 def global_id(noun: str, key: UUID) -> str:

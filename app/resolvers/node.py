@@ -18,6 +18,7 @@ READS: Mapping[str, Callable[[RequestContext], Fetch]] = {
     "User": lambda context: context.user.get_many,
     "Feature": lambda context: context.feature.get_many,
     "AuditEntry": lambda context: context.audit.get_many,
+    "ApiToken": lambda context: context.api_token.get_many,
 }
 
 

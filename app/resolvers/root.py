@@ -5,11 +5,13 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from app.engine.weights import read_costs
+from app.resolvers.api_token import ApiTokenMutation
 from app.resolvers.audit import AuditQuery
 from app.resolvers.feature import FeatureMutation, FeatureQuery
 from app.resolvers.node import NodeQuery
 from app.resolvers.rate_limit import RateLimitQuery
 from app.resolvers.user import UserQuery
+from app.schema.api_token import ApiToken
 from app.schema.audit import AuditEntry
 from app.schema.errors import ERROR_TYPES
 from app.schema.feature import Feature
@@ -23,14 +25,14 @@ class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery, RateLimitQuery):
 
 
 @strawberry.type(description="Every write. Several in one request are several transactions, in their order.")
-class Mutation(FeatureMutation):
+class Mutation(FeatureMutation, ApiTokenMutation):
     pass
 
 
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[User, Feature, AuditEntry, *ERROR_TYPES],
+    types=[User, Feature, AuditEntry, ApiToken, *ERROR_TYPES],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

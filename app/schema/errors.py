@@ -27,6 +27,9 @@ class ErrorCode(enum.Enum):
     FEATURE_LIMIT_EXCEEDED = strawberry.enum_value(
         "FEATURE_LIMIT_EXCEEDED", description="The owner has as many active features as allowed."
     )
+    TOKEN_LIMIT_EXCEEDED = strawberry.enum_value(
+        "TOKEN_LIMIT_EXCEEDED", description="The user has as many tokens that live as allowed."
+    )
     INVALID_TRANSITION = strawberry.enum_value("INVALID_TRANSITION", description="The status does not lead there.")
     STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
 
@@ -79,6 +82,10 @@ class LimitExceededTold(Told[errors.LimitExceeded]):
     pass
 
 
+class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]):
+    pass
+
+
 class InvalidTransitionTold(Told[errors.InvalidTransition]):
     pass
 
@@ -93,6 +100,7 @@ TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
     errors.NotFound: NotFoundTold,
     errors.DuplicateName: DuplicateNameTold,
     errors.LimitExceeded: LimitExceededTold,
+    errors.TokenLimitExceeded: TokenLimitExceededTold,
     errors.InvalidTransition: InvalidTransitionTold,
     errors.StaleVersion: StaleVersionTold,
 }
@@ -106,6 +114,7 @@ problem = Describes(errors.Problem)
 not_found = Describes(NotFoundTold)
 duplicate = Describes(DuplicateNameTold)
 exceeded = Describes(LimitExceededTold)
+token_limit = Describes(TokenLimitExceededTold)
 transition = Describes(InvalidTransitionTold)
 conflict = Describes(errors.Conflict)
 stale = Describes(StaleVersionTold)
@@ -148,6 +157,16 @@ class LimitExceededError(UserError):
     )
 
 
+@token_limit.type
+class TokenLimitExceededError(UserError):
+    """The user has as many tokens that live as allowed: neither revoked nor run out."""
+
+    path: list[str] | None = token_limit.column(input_path, description=PATH)
+    limit: int | None = token_limit.column(
+        lambda e: e.error.limit, description="How many tokens that live a user may have; never null."
+    )
+
+
 @transition.type
 class InvalidTransitionError(UserError):
     """The status does not lead there."""
@@ -186,6 +205,7 @@ ERROR_TYPES = [
     NotFoundError,
     DuplicateNameError,
     LimitExceededError,
+    TokenLimitExceededError,
     InvalidTransitionError,
     StaleVersionError,
 ]

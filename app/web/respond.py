@@ -32,8 +32,8 @@ class Reply:
 
 
 def respond(answer: Answer, media: str) -> Reply:
-    """To a POST."""
-    return _reply(answer.status, [*_own(answer), VARY], _bytes(answer), media)
+    """To a POST. No cache may keep it: a token's text may be in it."""
+    return _reply(answer.status, [*_own(answer), NO_STORE, VARY], _bytes(answer), media)
 
 
 def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Reply:

@@ -1,7 +1,9 @@
 """The rows of the database that operations are tried on: its laws hold, with nulls, ties, deleted, archived."""
 
 import random
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import asyncpg
@@ -13,10 +15,10 @@ from app.domain.user.model import User
 from app.kernel.actor import Role
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import Json
-from tests.differential.data import ADMIN, EPOCH, OTHER, USER
+from tests.differential.data import ADMIN, EPOCH, OTHER, USER, stored_token
 from tests.fixtures.world import insert
 
-USERS, FEATURES, ENTRIES = 8, 36, 160
+USERS, FEATURES, ENTRIES, TOKENS = 8, 36, 160, 12
 ROLES: tuple[Role, ...] = ("ADMIN", "USER", "VIEWER", "MANAGER")
 STATUSES: tuple[FeatureStatus, ...] = ("ACTIVE", "ACTIVE", "INACTIVE", "ARCHIVED", "DELETED")
 DOCUMENTS: tuple[dict[str, object], ...] = (
@@ -44,6 +46,9 @@ class StoredRows:
         self._dice = random.Random(1)
         self.users = {user.id: user for user in map(_user, range(USERS))}
         self.features = {feature.id: feature for feature in map(self._feature, range(FEATURES))}
+        self.tokens = {
+            token.id: token for token in (stored_token(number, list(self.users)) for number in range(TOKENS))
+        }
         self.entries = {entry.id: entry for entry in map(self._entry, range(ENTRIES))}
 
     async def plant(self, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -58,6 +63,9 @@ class StoredRows:
         for entry in self.entries.values():
             names = ("id", "feature_id", "owner_id", "actor_id", "action", "version", "changed_fields", "old_values")
             await _insert(owner, "audit_entries", entry, (*names, "new_values", "metadata", "created_at"))
+        for token in self.tokens.values():
+            row = asdict(token)
+            await insert(owner, "api_tokens", {**row, "hash": sha256(token.id.bytes).digest()})
 
     def _feature(self, number: int) -> Feature:
         dice = self._dice

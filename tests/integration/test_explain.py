@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.db import audit, feature, user
+from app.db import api_token, audit, feature, user
 from app.db.keyset import Shape
 from app.domain.audit.model import Parent
 from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
@@ -240,3 +240,26 @@ async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
     assert await planner.indexes(audit.by_ids_statement(()), ids=entries) == {"audit_entries_pkey"}
     by_name = {"owner_id": user_id, "name": "feature 3"}
     assert await planner.indexes(feature.BY_NAME, **by_name) == {"features_name_unique"}
+
+
+async def test_every_page_of_tokens_walks_their_users_index_once_for_each(planner: Planner) -> None:
+    users = await keys(planner, SOME_USERS)
+    given = {"after_sort": DAY, "after_id": users[0], "before_sort": DAY, "before_id": users[0]}
+
+    for shape, of_one in product(SHAPES, (False, True)):
+        statement = api_token.page_statement(of_one, shape)
+        found = await planner.indexes(statement, size=21, ids=users, visible_to=users[0], **given)
+        assert found == {"api_tokens_of_user"}, (shape, of_one)
+
+
+async def test_a_token_is_found_by_its_hash_and_those_that_live_by_their_user(planner: Planner) -> None:
+    [user_id] = await keys(planner, AVERAGE_USER)
+    binds = {f"token_{column.name}": None for column in api_token.column} | {"token_user_id": user_id, "limit": 50}
+    sent = {"token_created_at": DAY, "token_hash": b"", "token_scopes": []}
+
+    assert await planner.indexes(api_token.BY_HASH, of_hash=b"x" * 32) == {"api_tokens_hash_unique", "users_pkey"}
+    assert await planner.indexes(api_token.ADD, **{**binds, **sent}) == {"api_tokens_of_user"}
+    for visible_to in (None, user_id):
+        assert await planner.indexes(api_token.COUNT, ids=[user_id], visible_to=visible_to) == {"api_tokens_of_user"}
+        found = await planner.indexes(api_token.REVOKE, of_id=user_id, at=DAY, visible_to=visible_to)
+        assert found == {"api_tokens_pkey"}

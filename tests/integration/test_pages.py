@@ -10,19 +10,26 @@ import pytest_asyncio
 
 from app.kernel.ids import global_id
 from tests.fixtures.connections import NAMES, Connection, arguments, connections, page_of
-from tests.fixtures.reading import copy, entry_row, feature_row, opened_world
+from tests.fixtures.reading import copy, entry_row, feature_row, opened_world, token_row
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import BIRTH, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-COUNTS = {"users": 5, "features": 106, "auditEntries": 107, "User.features": 101, "User.auditEntries": 102}
+COUNTS = {
+    "users": 5,
+    "features": 106,
+    "auditEntries": 107,
+    "User.features": 101,
+    "User.auditEntries": 102,
+    "User.apiTokens": 103,
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One user has five features, one of them with five entries, of which some were made in the same moment; another
-    has a hundred and one of both."""
+    """One user has five tokens and features, one feature with five entries, of which some were made in the same moment;
+    another has a hundred and more of all."""
     async with opened_world(servers, template, tmp_path_factory.mktemp("data")) as world:
         few = [
             feature_row(world.users["user"], f"few {number}", BIRTH + timedelta(minutes=number // 2))
@@ -39,6 +46,9 @@ async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
         entries += [entry_row(many[0], other, BIRTH + timedelta(days=number // 3)) for number in range(102)]
         await copy(world, "features", few + many)
         await copy(world, "audit_entries", entries)
+        tokens = [token_row(world.users["user"], BIRTH + timedelta(days=number // 2)) for number in range(5)]
+        tokens += [token_row(other, BIRTH + timedelta(days=number // 3)) for number in range(103)]
+        await copy(world, "api_tokens", tokens)
         yield world
 
 
@@ -145,7 +155,7 @@ async def test_a_list_of_nothing_has_a_page_of_nothing(world: World) -> None:
         "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None},
         "totalCount": 0,
     }
-    for name in ("User.features", "User.auditEntries"):
+    for name in ("User.features", "User.auditEntries", "User.apiTokens"):
         connection = connections(world.id_of("viewer"), "")[name]
         for given in ("", "first: 0", "first: 5", "last: 5", "first: 5, last: 2"):
             assert await page(world, connection, given) == empty

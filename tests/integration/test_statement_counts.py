@@ -70,6 +70,9 @@ USERS = [
     ("auditEntries { nodes { feature { name } } }", {"audit.page": 1, "feature.by_ids": 1}),
     ("auditEntries { nodes { actor { name } } }", {"audit.page": 1}),
     ("auditEntries { totalCount }", {"audit.page": 1, "audit.count": 1}),
+    ("apiTokens { nodes { id } }", {"api_token.page": 1}),
+    ("apiTokens { nodes { user { name } createdBy { name } } }", {"api_token.page": 1, "user.by_ids": 1}),
+    ("apiTokens { totalCount }", {"api_token.page": 1, "api_token.count": 1}),
     (
         "features { totalCount nodes { auditEntries { totalCount } } } auditEntries { totalCount }",
         {"feature.page": 1, "feature.count": 1, "audit.page": 2, "audit.count": 2},

@@ -1,6 +1,5 @@
 """What makes a feature valid, where its status may lead, and who may do what with it (R1, R7, R23)."""
 
-import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
@@ -8,11 +7,10 @@ from typing import Literal
 import orjson
 
 from app.domain.feature.model import Feature, FeatureStatus
-from app.kernel.actor import Actor, Grants, Reach
-from app.kernel.errors import InvalidInput, InvalidTransition, Problem
+from app.kernel.actor import Actor, Grants, Reach, Role
+from app.kernel.errors import InvalidTransition, Problem
 from app.kernel.ids import UserId
 
-MAX_NAME = 255  # characters
 MAX_DESCRIPTION = 2000  # characters
 MAX_METADATA = 16 * 1024  # bytes of compact JSON
 MAX_DEPTH = 8  # the object itself is 1
@@ -20,15 +18,15 @@ MAX_LABEL = 255  # characters of a category or tag: they are indexed, and an ind
 
 type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
 
-READ: Grants = {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
-CREATE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY}
-CHANGE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+READ = Grants("features:read", {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})
+CREATE = Grants("features:create", {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY})
+CHANGE: Mapping[Role, Reach] = {"USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
 GRANTS: Mapping[Permission, Grants] = {
     "READ": READ,
-    "UPDATE": CHANGE,
-    "ARCHIVE": CHANGE,
-    "DELETE": CHANGE,
-    "RESTORE": CHANGE,
+    "UPDATE": Grants("features:update", CHANGE),
+    "ARCHIVE": Grants("features:archive", CHANGE),
+    "DELETE": Grants("features:delete", CHANGE),
+    "RESTORE": Grants("features:restore", CHANGE),
 }
 
 TRANSITIONS: Mapping[FeatureStatus, frozenset[FeatureStatus]] = {
@@ -48,22 +46,6 @@ def check_transition(feature: Feature, target: FeatureStatus) -> None:
     """Raises InvalidTransition. Staying as it is is no transition, and fine."""
     if target != feature.status and target not in TRANSITIONS[feature.status]:
         raise InvalidTransition(feature.status, target)
-
-
-def clean_name(name: str | None, problems: list[Problem]) -> str:
-    """Trimmed and in NFC, so that names which look alike are alike; faults are added to `problems`."""
-    path = ("name",)
-    if name is None:
-        problems.append(Problem(path, "REQUIRED", "`name` must not be null."))
-        return ""
-    cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned:
-        problems.append(Problem(path, "MIN_LENGTH", "`name` must have at least 1 character besides spaces.", 1))
-    elif len(cleaned) > MAX_NAME:
-        problems.append(Problem(path, "MAX_LENGTH", f"`name` must have at most {MAX_NAME} characters.", MAX_NAME))
-    elif any(unicodedata.category(character) == "Cc" for character in cleaned):
-        problems.append(Problem(path, "FORMAT", "`name` must not contain control characters."))
-    return cleaned
 
 
 def clean_description(description: str | None, problems: list[Problem]) -> str | None:
@@ -100,12 +82,6 @@ def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, ob
         text = f"Each of `metadata.tags` must have at most {MAX_LABEL} characters."
         problems.append(Problem((*path, "tags"), "MAX_LENGTH", text, MAX_LABEL))
     return metadata
-
-
-def refuse(problems: list[Problem]) -> None:
-    """Raises InvalidInput with all of them, if there are any."""
-    if problems:
-        raise InvalidInput(problems)
 
 
 def _json_fault(metadata: dict[str, object]) -> Problem | None:

@@ -2,4 +2,4 @@
 
 from app.kernel.actor import Grants, Reach
 
-READ: Grants = {"VIEWER": Reach.OWN, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+READ = Grants("users:read", {"VIEWER": Reach.OWN, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})
