@@ -47,6 +47,7 @@ def test_the_published_schema_says_what_every_field_costs() -> None:
         ("Query", "auditEntries"),
         ("User", "features"),
         ("User", "auditEntries"),
+        ("User", "apiTokens"),
         ("Feature", "auditEntries"),
     }
     assert all(costs.fields[name] == paging for name in pages)
