@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-from app.auth.tokens import Verifier
+from app.auth.tokens import UnknownKey, Verifier
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import Clock
 from app.kernel.errors import Unauthenticated
@@ -12,13 +12,21 @@ from app.kernel.ids import UserId
 REMEMBERED = 10_000  # actors
 
 type FetchActor = Callable[[UserId], Awaitable[Actor | None]]
+type Learn = Callable[[], Awaitable[None]]
+
+
+async def _nothing_to_learn() -> None:
+    """All keys are those of the settings."""
 
 
 class Actors:
-    """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23)."""
+    """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23). `learn`
+    reads the keys again, within reason; it raises Unavailable where they could not be read for too long."""
 
-    def __init__(self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float) -> None:
-        self._verifier, self._fetch, self._now, self._ttl = verifier, fetch, now, ttl
+    def __init__(
+        self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float, learn: Learn = _nothing_to_learn
+    ) -> None:
+        self._verifier, self._fetch, self._now, self._ttl, self._learn = verifier, fetch, now, ttl, learn
         self._known: OrderedDict[UserId, tuple[Actor, float]] = OrderedDict()  # (actor, until in Unix seconds)
 
     async def of(self, authorization: str | None) -> Actor:
@@ -30,7 +38,11 @@ class Actors:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("Send a token as `Authorization: Bearer …`.")
         now = self._now()
-        user_id = self._verifier.verify(token.strip(), now)
+        try:
+            user_id = self._verifier.verify(token.strip(), now)
+        except UnknownKey:
+            await self._learn()
+            user_id = self._verifier.verify(token.strip(), now)
         found = self._known.get(user_id)
         if found is None or found[1] <= now.timestamp():
             found = self._known[user_id] = (await self._read(user_id), now.timestamp() + self._ttl)

@@ -1,6 +1,6 @@
 """The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
@@ -62,4 +62,18 @@ outbox = Table(  # what the relay publishes, in commit order
     Column("feature_id", Uuid, nullable=False),
     Column("payload", JSONB, nullable=False),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("algorithm", Text, nullable=False),
+    Column("public_jwk", JSONB, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),  # under the key ring: listed in db/encrypted.py
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_from", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_until", TIMESTAMP(timezone=True)),
+    Column("verifies_until", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
 )
