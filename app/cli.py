@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -81,9 +81,10 @@ def _development() -> Settings:
 
 
 @contextmanager
-def _servers() -> Iterator[Settings]:
-    """Those of `run` while it runs. What goes wrong is the one line at the end, and nowhere in the log besides."""
-    configure_logging("error", "auto")
+def _servers(log: Literal["error", "info"] = "error") -> Iterator[Settings]:
+    """Those of `run` while it runs. What goes wrong is the one line at the end, and nowhere in the log besides, save
+    where security events are to be seen."""
+    configure_logging(log, "auto")
     with local_servers(_development(), join=True) as settings:
         yield settings
 
@@ -170,7 +171,7 @@ def schema_check(file: Annotated[Path, typer.Option(help="The published schema."
 @keys_cli.command("rotate")
 def keys_rotate() -> None:
     """Makes a new key to sign with: it signs once every server knows it; the last one is believed a while longer."""
-    with _servers() as settings:
+    with _servers("info") as settings:
         made = asyncio.run(rotate(settings))
     people.print(f"The key {made.kid} signs from {made.signs_from:%FT%TZ} on.")
 
@@ -186,7 +187,7 @@ def keys_list() -> None:
 @keys_cli.command("revoke")
 def keys_revoke(kid: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")]) -> None:
     """Takes a key out of use at once: what it signed is refused within 30 s. If no other takes over, makes one."""
-    with _servers() as settings:
+    with _servers("info") as settings:
         made = asyncio.run(revoke(settings, kid))
     people.print(f"The key {kid} is revoked.")
     if made is not None:
