@@ -51,6 +51,25 @@ class Settings(BaseSettings):
     jwt_keys_file: Path | None = Field(
         None, description="File with that key set. Unset in development: a key of our own in `DATA_DIR`."
     )
+    jwt_max_lifetime: int = Field(
+        86_400,
+        ge=60,
+        le=31_536_000,
+        description="Longest life of a token, in seconds: one that lives longer is refused.",
+    )
+    encryption_keys: SecretStr | None = Field(
+        None,
+        description="Keys of encrypted columns, of 256 bits in Base64, by commas; the first encrypts, all decrypt.",
+    )
+    encryption_keys_file: Path | None = Field(
+        None, description="File with those keys. Unset in development: a key of our own in `DATA_DIR`."
+    )
+    signing_key_refresh: float = Field(
+        10, gt=0, le=15, description="Seconds after which the database's signing keys are read again."
+    )
+    signing_key_delay: float = Field(
+        60, gt=0, le=86_400, description="Seconds that a new signing key is published before it signs."
+    )
     actor_ttl: float = Field(15, gt=0, le=30, description="Seconds until a changed role takes effect everywhere.")
 
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
@@ -122,8 +141,15 @@ class Settings(BaseSettings):
             for name in ("database_url", "redis_url"):
                 if getattr(self, name) is None:
                     raise ValueError(f"{name.upper()} must be set in production")
-            if self.jwt_keys is None and self.jwt_keys_file is None:
-                raise ValueError("JWT_KEYS or JWT_KEYS_FILE must be set in production")
+            if not any((self.jwt_keys, self.jwt_keys_file, self.encryption_keys, self.encryption_keys_file)):
+                keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
+                raise ValueError(f"{keys} must be set in production")
+        return self
+
+    @model_validator(mode="after")
+    def _signing_keys_are_read_before_they_sign(self) -> Self:
+        if self.signing_key_delay < 3 * self.signing_key_refresh:
+            raise ValueError("SIGNING_KEY_DELAY must be at least three times SIGNING_KEY_REFRESH")
         return self
 
     @model_validator(mode="after")

@@ -13,16 +13,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.signing_keys import keep_signing_keys
 from app.jobs.token_uses import keep_token_uses
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
+from app.web.jwks import PATH as JWKS
+from app.web.jwks import jwks_route
 from app.web.observe import Observe
 from app.wiring import Wiring
 
-ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup"})
+ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS})
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -46,6 +49,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
             asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
         ]
+        if wiring.key_reader:
+            jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
@@ -61,7 +66,9 @@ def create_app(wiring: Wiring) -> ASGIApp:
                     await job
             await wiring.close()
 
-    others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)
+    # A server reads a new key within a third of the delay, and caches keep the set for half of it.
+    keys = jwks_route(wiring.public_keys, int(settings.signing_key_delay / 2))
+    others = Starlette(routes=[Route("/metrics", metrics), keys, *health.routes(), *static_routes()], lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         """The endpoint answers its own failures, so nothing of Starlette need stand before it."""

@@ -26,6 +26,10 @@ async def mint(settings: Settings, role: str | None, email: str | None, lifetime
         raise MintingRefusedError("Say for whom: --role admin, or --user somebody@example.com.")
     if wanted is not None and wanted not in ROLES:
         raise MintingRefusedError(f"There is no role {role!r}: choose one of admin, manager, user, viewer.")
+    if lifetime > timedelta(seconds=settings.jwt_max_lifetime):
+        raise MintingRefusedError(
+            f"No server takes a token of more than {settings.jwt_max_lifetime} s: JWT_MAX_LIFETIME."
+        )
     database = Database(pool_settings(settings))
     try:
         user = await SqlUsers(database).fetch_first(wanted, email)

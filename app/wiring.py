@@ -1,12 +1,15 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 
 from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -15,7 +18,9 @@ from app.adapters.rate_limit import LocalBuckets
 from app.adapters.security_events import LoggedEvents
 from app.auth.actors import Actors
 from app.auth.api_tokens import ApiTokenActors
-from app.auth.keys import KeysError, development_keys, read_keys
+from app.auth.key_ring import KeyRing, development_ring, read_ring
+from app.auth.keys import KeysError, development_keys, public_keys, read_keys
+from app.auth.stored_keys import KeyMaker, KeyReader, StoredKeys
 from app.auth.tokens import Tokens, Verifier
 from app.config import Settings, SettingsError
 from app.context import RequestContext
@@ -25,6 +30,7 @@ from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
 from app.db.pool import PoolSettings
+from app.db.signing_key import SqlSigningKeys
 from app.db.user import SqlUsers
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
@@ -78,7 +84,12 @@ class Wiring:
             settings.actor_ttl,
             settings.database_acquire_timeout,
         )
-        self.actors = Actors(verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors)
+        self.ring = ring_of(settings)
+        self.key_reader = self._key_reader()
+        learn = [self.key_reader.learn] if self.key_reader else []
+        self.actors = Actors(
+            verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
+        )
         self._token_means = Means(
             stores.api_tokens,
             LoggedEvents(),
@@ -120,6 +131,17 @@ class Wiring:
         store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
         return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
 
+    def _key_reader(self) -> KeyReader | None:
+        """None where no key ring is given: then all keys are those of the settings."""
+        if self.ring is None:
+            return None
+        fetch = SqlSigningKeys(self.database).fetch_all
+        return KeyReader(fetch, KeyMaker(self.ring), self.tokens.stored, utc_now)
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """Of this moment: those that tokens are checked with."""
+        return public_keys([*self.tokens.stored.public(utc_now()), *self.tokens.keys.keys])
+
     async def database_answers(self) -> bool:
         await fetch_applied(self.database)
         return True
@@ -157,25 +179,43 @@ def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
 
 def tokens_of(settings: Settings) -> Tokens:
     """Raises SettingsError."""
-    try:
-        return Tokens(_keys(settings), settings.jwt_issuer, settings.jwt_audience)
-    except KeysError as error:
-        raise SettingsError(f"JWT_KEYS: {error}") from None
+    return Tokens(
+        _keys(settings),
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        timedelta(seconds=settings.jwt_max_lifetime),
+        StoredKeys(timedelta(seconds=settings.signing_key_delay)),
+    )
 
 
 def development_key_file(settings: Settings) -> Path:
     return settings.data_dir / "jwt-keys.json"
 
 
+def ring_of(settings: Settings) -> KeyRing | None:
+    """None in production where no key is given. Raises SettingsError."""
+    if settings.encryption_keys is None and settings.encryption_keys_file is None:
+        development = settings.environment == "development"
+        return development_ring(settings.data_dir / "encryption-keys") if development else None
+    return _read("ENCRYPTION_KEYS", settings.encryption_keys, settings.encryption_keys_file, read_ring)
+
+
 def _keys(settings: Settings) -> KeySet:
-    if settings.jwt_keys is not None:
-        return read_keys(settings.jwt_keys.get_secret_value())
-    if settings.jwt_keys_file is not None:
-        try:
-            return read_keys(settings.jwt_keys_file.read_text())
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError("JWT_KEYS_FILE: the file cannot be read; check its path and its permissions") from None
-    return development_keys(development_key_file(settings))
+    if settings.jwt_keys is None and settings.jwt_keys_file is None:
+        development = settings.environment == "development"
+        return development_keys(development_key_file(settings)) if development else KeySet([])
+    return _read("JWT_KEYS", settings.jwt_keys, settings.jwt_keys_file, read_keys)
+
+
+def _read[T](name: str, given: SecretStr | None, file: Path | None, read: Callable[[str], T]) -> T:
+    """What the setting, or else its file, holds. Raises SettingsError."""
+    try:
+        return read(given.get_secret_value() if given is not None else (file or Path()).read_text())
+    except (OSError, UnicodeDecodeError):
+        message = "the file cannot be read; check its path and its permissions"
+        raise SettingsError(f"{name}_FILE: {message}") from None
+    except KeysError as error:
+        raise SettingsError(f"{name}: {error}") from None
 
 
 def pool_settings(settings: Settings) -> PoolSettings:

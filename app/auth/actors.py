@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from app.auth.api_tokens import ApiTokenActors
-from app.auth.tokens import Verifier
+from app.auth.tokens import UnknownKey, Verifier
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import Clock
 from app.kernel.errors import Unauthenticated
@@ -14,15 +14,28 @@ from app.kernel.secret import PREFIX
 REMEMBERED = 10_000  # actors
 
 type FetchActor = Callable[[UserId], Awaitable[Actor | None]]
+type Learn = Callable[[], Awaitable[None]]
+
+
+async def _nothing_to_learn() -> None:
+    """All keys are those of the settings."""
 
 
 class Actors:
-    """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23)."""
+    """`ttl` in seconds: so long may a role that was changed, or a user who was removed, still count (R23). `learn`
+    reads the keys again, within reason; it raises Unavailable where they could not be read for too long."""
 
     def __init__(
-        self, verifier: Verifier, fetch: FetchActor, now: Clock, ttl: float, api_tokens: ApiTokenActors | None = None
+        self,
+        verifier: Verifier,
+        fetch: FetchActor,
+        now: Clock,
+        ttl: float,
+        api_tokens: ApiTokenActors | None = None,
+        learn: Learn = _nothing_to_learn,
     ) -> None:
-        self._verifier, self._fetch, self._now, self._ttl, self._api_tokens = verifier, fetch, now, ttl, api_tokens
+        self._verifier, self._fetch, self._now, self._ttl = verifier, fetch, now, ttl
+        self._api_tokens, self._learn = api_tokens, learn
         self._known: OrderedDict[UserId, tuple[Actor, float]] = OrderedDict()  # (actor, until in Unix seconds)
 
     async def of(self, authorization: str | None) -> Actor:
@@ -36,7 +49,11 @@ class Actors:
         now, token = self._now(), token.strip()
         if self._api_tokens is not None and token.startswith(PREFIX):
             return await self._api_tokens.of(token, now)
-        user_id = self._verifier.verify(token, now)
+        try:
+            user_id = self._verifier.verify(token, now)
+        except UnknownKey:
+            await self._learn()
+            user_id = self._verifier.verify(token, now)
         found = self._known.get(user_id)
         if found is None or found[1] <= now.timestamp():
             found = self._known[user_id] = (await self._read(user_id), now.timestamp() + self._ttl)

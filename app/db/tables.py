@@ -80,3 +80,17 @@ api_tokens = Table(
     Column("last_used_at", TIMESTAMP(timezone=True)),
     Column("revoked_at", TIMESTAMP(timezone=True)),
 )
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("algorithm", Text, nullable=False),
+    Column("public_jwk", JSONB, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),  # under the key ring: listed in db/encrypted.py
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_from", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_until", TIMESTAMP(timezone=True)),
+    Column("verifies_until", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+)

@@ -46,7 +46,7 @@ def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, 
     freshness = f"max-age={max_age}" if max_age else "no-cache"
     control = f"{'public' if guest else 'private'}, {freshness}"
     headers = [(b"etag", tag.encode()), (b"cache-control", control.encode()), VARY_BY_CALLER]
-    if unless is not None and _matches(unless, tag):
+    if unless is not None and matches(unless, tag):
         return Reply(304, headers)
     return _reply(answer.status, headers, content, media)
 
@@ -63,7 +63,7 @@ def _own(answer: Answer) -> RawHeaders:
     return [(name.encode(), value.encode()) for name, value in answer.headers.items()] if answer.headers else ()
 
 
-def _matches(unless: str, tag: str) -> bool:
+def matches(unless: str, tag: str) -> bool:
     """By weak comparison (RFC 9110 §13.1.2): a proxy that compresses makes our tags weak."""
     return unless.strip() == "*" or tag in (found.strip().removeprefix("W/") for found in unless.split(","))
 

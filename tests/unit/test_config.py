@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from joserfc.jwk import KeySet, OKPKey
 
+from app.auth.key_ring import new_key
 from app.config import Settings, SettingsError, read_settings
-from app.wiring import Wiring, pool_settings, tokens_of
+from app.wiring import Wiring, pool_settings, ring_of, tokens_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 SECRET = "hunter2-is-a-secret"
@@ -70,7 +71,8 @@ def test_development_needs_nothing_and_production_is_the_default(monkeypatch: py
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL", "JWT_KEYS"])
 def test_production_that_lacks_something_does_not_start(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     line = refusal(monkeypatch, **{name: value for name, value in COMPLETE.items() if name != missing})
-    named = "JWT_KEYS or JWT_KEYS_FILE" if missing == "JWT_KEYS" else missing
+    keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
+    named = keys if missing == "JWT_KEYS" else missing
     assert line == f"Settings: Value error, {named} must be set in production"
     monkeypatch.setenv(missing, COMPLETE[missing])
     assert read_settings().environment == "production"
@@ -149,6 +151,61 @@ def test_settings_cannot_be_changed_and_strangers_in_the_environment_are_no_matt
     assert (settings.port, settings.max_depth) == (9000, 20)
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
+
+
+@pytest.mark.parametrize("name", ["JWT_KEYS", "JWT_KEYS_FILE", "ENCRYPTION_KEYS", "ENCRYPTION_KEYS_FILE"])
+def test_production_starts_with_keys_of_either_kind(monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path) -> None:
+    for other, value in COMPLETE.items():
+        if other != "JWT_KEYS":
+            monkeypatch.setenv(other, value)
+    key = new_key() if name.startswith("ENCRYPTION") else json.dumps(KeySet([_key()]).as_dict())
+    (tmp_path / "file").write_text(key)
+    monkeypatch.setenv(name, str(tmp_path / "file") if name.endswith("FILE") else key)
+    settings = read_settings()
+    assert (ring_of(settings) is None, len(tokens_of(settings).keys.keys)) == (name[0] == "J", int(name[0] == "J"))
+
+
+def _key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", auto_kid=True)
+
+
+def test_signing_key_that_would_sign_before_it_is_read_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    told = "Settings: Value error, SIGNING_KEY_DELAY must be at least three times SIGNING_KEY_REFRESH"
+    assert refusal(monkeypatch, SIGNING_KEY_REFRESH="10", SIGNING_KEY_DELAY="29.9") == told
+    monkeypatch.setenv("SIGNING_KEY_DELAY", "30")
+    assert read_settings().signing_key_delay == 30
+
+
+BAD_RINGS = {
+    "empty": "",
+    "only commas": " , ,\n",
+    "no Base64": f"{SECRET}!",
+    "another key is no Base64": f"{new_key()},{SECRET}!",
+    "128 bits": "AAECAwQFBgcICQoLDA0ODw==",
+    "a text": "aHVudGVyMi1pcy1hLXNlY3JldC1vZi0zMi1ieXRlcyE=",
+    "one byte again and again": "A" * 43 + "=",
+    "too many": ",".join(new_key() for _ in range(17)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_RINGS)
+def test_key_ring_that_is_none_is_one_line_and_never_shown(kind: str, tmp_path: Path) -> None:
+    """From the setting or its file, when the server is wired (R30)."""
+    (tmp_path / "ring").write_text(BAD_RINGS[kind])
+    for given in ({"encryption_keys": BAD_RINGS[kind]}, {"encryption_keys_file": tmp_path / "ring"}):
+        with pytest.raises(SettingsError) as caught:
+            ring_of(read_settings(environment="development", **given))
+        line = str(caught.value)
+        assert line.startswith("ENCRYPTION_KEYS: ") and "\n" not in line and caught.value.__cause__ is None
+        assert not [word for word in BAD_RINGS[kind].split(",") if len(word) > 3 and word.strip() in line]
+
+
+def test_key_ring_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for file in (tmp_path / "missing", tmp_path, tmp_path / "binary"):
+        with pytest.raises(SettingsError, match=r"^ENCRYPTION_KEYS_FILE: the file cannot be read"):
+            ring_of(read_settings(environment="development", encryption_keys_file=file))
 
 
 BAD_KEYS = {
