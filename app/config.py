@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     )
     guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
     user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
+    rate_limit_timeout: float = Field(
+        0.08, gt=0, le=1, description="Seconds to wait for Redis's buckets before a process decides alone."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Annotated[

@@ -10,6 +10,7 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.domain.rate_limit.model import Decision
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
@@ -26,6 +27,7 @@ class Facts:
     request_id: str
     actor: Actor = GUEST
     operation: str | None = None
+    decision: Decision | None = None  # of the rate limit, where it was asked
 
 
 def about(scope: Scope) -> Facts:
