@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 KEY = "feature-api:limit:"
 FAILURES = 3  # in a row, after which Redis counts as away
+CONNECTIONS = 16  # at most; who comes when all are taken waits for one
 PROBE = 0.5  # seconds between two looks whether it is back
 SHARE = 8  # of what is in the bucket, the part that one process may take ahead
 
@@ -58,9 +59,15 @@ class RedisBuckets:
     `failed` of each call that Redis left without an answer."""
 
     def __init__(self, url: str, timeout: float, told: Callable[[bool], None], failed: Callable[[], None]) -> None:
-        self._redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1),  # for a connection that ended while nobody used it
         )
+        self._redis = Redis.from_pool(pool)
         self._take = self._redis.register_script(TAKE)
         self._timeout, self._told, self._failed = timeout, told, failed
         self._failures = 0

@@ -79,7 +79,7 @@ class SharedBuckets:
             found = self._spend(lease, policy, points)
             if found is not None:
                 return found
-            hot = self._monotonic() < lease.until + LEASE
+            hot = points and self._monotonic() < lease.until + LEASE
             ahead = min(2 * lease.spent, policy.limit // PARTS) if hot else 0
             back, lease.points, lease.until = lease.points, 0, 0.0  # nobody spends what is about to go back
             granted, drops = await self._draw(name, policy, points, points + ahead, back)
