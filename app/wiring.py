@@ -32,7 +32,7 @@ from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
-from app.domain.rate_limit.model import PointLimits
+from app.domain.rate_limit.model import HOUR, PointLimits, Policies, Policy
 from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
@@ -92,6 +92,7 @@ class Wiring:
         self._redis_buckets = _redis_buckets(settings, RateLimitMetrics(self.registry))
         self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
         self._points = PointLimits(settings.guest_points, settings.user_points)
+        self.policies = _policies(settings)
         self.engine = Engine(
             core,
             costs,
@@ -204,6 +205,20 @@ def _limits(settings: Settings) -> Limits:
         directives=settings.max_directives,
         fields=settings.max_fields,
         document_bytes=settings.max_document_bytes,
+    )
+
+
+def _policies(settings: Settings) -> Policies:
+    return Policies(
+        guest=Policy("requests", settings.guest_requests),
+        user=Policy("requests", settings.user_requests, lots=True),
+        post=Policy("post", settings.rest_post_limit, HOUR),
+        get=Policy("get", settings.rest_get_limit, HOUR),
+        put=Policy("put", settings.rest_put_limit, HOUR),
+        delete=Policy("delete", settings.rest_delete_limit, HOUR),
+        login_by_address=Policy("login", settings.login_address_limit),
+        login_by_account=Policy("login-account", settings.login_account_limit, HOUR // 4),
+        refresh_by_address=Policy("refresh", settings.refresh_address_limit),
     )
 
 

@@ -58,6 +58,26 @@ class PointLimits:
         object.__setattr__(self, "of_user", Policy("points", self.user, lots=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Of all that is not paid for in points; each request takes one. REST: by role a minute, and by act an hour."""
+
+    guest: Policy
+    user: Policy
+    post: Policy
+    get: Policy
+    put: Policy
+    delete: Policy
+    login_by_address: Policy
+    login_by_account: Policy
+    refresh_by_address: Policy
+
+    def of_method(self, method: str) -> Policy:
+        """PATCH counts as PUT, and what else there is as GET."""
+        acts = {"POST": self.post, "PUT": self.put, "PATCH": self.put, "DELETE": self.delete}
+        return acts.get(method, self.get)
+
+
 @value
 class Draw:
     """What came of taking from a bucket; `drops` is what is in it afterwards."""
