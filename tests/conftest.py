@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.world",
     "tests.fixtures.server",
+    "tests.fixtures.production",
     "tests.fixtures.embedded",
 ]

@@ -5,6 +5,8 @@ limit on connections answers without Retry-After. Nothing here costs a request t
 """
 
 import asyncio
+import socket
+import struct
 from asyncio import TimerHandle
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +17,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.web.protections import SecurityHeaders
 
+AHEAD = 64  # requests that a peer may send before the answer to the first; uvicorn keeps all that come
+LINGER_NOT = struct.pack("ii", 1, 0)
 RETRY_AFTER = 5  # seconds, for who comes when all connections are taken
 
 
@@ -30,7 +34,7 @@ class ConnectionLimits:
     write_timeout: float
 
 
-class _TooLargeError(Exception):
+class _TooMuchError(Exception):
     """Raised through the parser, which takes it for a fault in the request and stops."""
 
 
@@ -87,7 +91,9 @@ class _GuardedProtocol(HttpToolsProtocol):
         limit = self.bounds.header_bytes
         if len(self.headers) > self.bounds.headers or (self._head > limit and self._size() > limit):
             self._refusal = (431, "HEADERS_TOO_LARGE", self._too_large)
-            raise _TooLargeError
+            raise _TooMuchError
+        if len(self.pipeline) >= AHEAD:
+            raise _TooMuchError
         self._in_head, self._in_body, self._head = False, True, 0
         super().on_headers_complete()
 
@@ -135,7 +141,14 @@ class _GuardedProtocol(HttpToolsProtocol):
     def _leave(self) -> None:
         """Waits no longer than that for the peer to take what was written."""
         if self._unread is None:
-            self._unread = self.loop.call_later(self.bounds.write_timeout, self.transport.abort)
+            self._unread = self.loop.call_later(self.bounds.write_timeout, self._cut)
+
+    def _cut(self) -> None:
+        """Drops what is on its way too: the system would keep it for as long as the peer pleases."""
+        connected = self.transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        self.transport.abort()
 
     def _taken(self) -> None:
         if self._unread is not None:
