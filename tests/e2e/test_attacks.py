@@ -15,7 +15,7 @@ from graphql import build_schema, get_introspection_query
 
 from app.kernel.ids import global_id
 from tests.fixtures.injection import Operation, operations
-from tests.fixtures.production import Production, Serving
+from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.server import ROOT
 from tests.fixtures.world import CREATE, PEOPLE
 
@@ -114,15 +114,13 @@ def test_guest_learns_nothing_of_the_schema(server: Serving) -> None:
     guess = server.ask("{ featurez { nodez } }", "admin")
     assert guess.status_code == 422 and "Did you mean" not in guess.text
     for path in ("/graphql", "/graphiql", "/docs", "/openapi", "/playground", "/voyager", "/altair"):
-        assert "<html" not in httpx.get(f"{server.url}{path}", headers={"accept": "text/html"}).text
+        assert "<html" not in httpx.get(f"{server.url}{path}", verify=PLAIN, headers={"accept": "text/html"}).text
 
 
 STRINGS = (
-    "' OR '1'='1",
     "'; DROP TABLE users; --",
     "\\'; SELECT pg_sleep(10); --",
-    "$1); DELETE FROM features; --",
-    "%' UNION SELECT email FROM users --",
+    "%' OR '1'='1' UNION SELECT $1 --",
     '{"$gt": ""} & | ! <-> :* \'',
 )
 
@@ -182,9 +180,13 @@ def test_page_of_another_site_changes_nothing_by_a_form(server: Serving, kind: s
     headers = {"origin": "https://evil.example", "authorization": f"Bearer {server.production.token('admin')}"}
     if kind:
         headers["content-type"] = kind
-    answer = httpx.post(f"{server.url}/graphql", content=orjson.dumps({"query": MUTATION}), headers=headers)
+    answer = httpx.post(
+        f"{server.url}/graphql", verify=PLAIN, content=orjson.dumps({"query": MUTATION}), headers=headers
+    )
     assert harmless(answer).status_code == 415
-    link = httpx.get(f"{server.url}/graphql", params={"query": MUTATION}, headers={"accept": MODERN, **headers})
+    link = httpx.get(
+        f"{server.url}/graphql", verify=PLAIN, params={"query": MUTATION}, headers={"accept": MODERN, **headers}
+    )
     assert harmless(link).status_code in (405, 415)
     assert not [name for name in (*answer.headers, *link.headers) if name.startswith("access-control-")]
     found = server.ask('{ features(filter: {search: "forged"}) { totalCount } }', "admin").json()
@@ -324,5 +326,5 @@ def test_guests_limit_cannot_be_outrun(production: Production) -> None:
 def test_no_file_of_the_project_is_served(server: Serving) -> None:
     for name in ("pyproject.toml", "app/main.py", "schema.graphql", "Makefile"):
         assert Path(ROOT, name).exists()
-        assert httpx.get(f"{server.url}/{name}").status_code == 404
-        assert httpx.get(f"{server.url}/static/{name}").status_code == 404
+        assert httpx.get(f"{server.url}/{name}", verify=PLAIN).status_code == 404
+        assert httpx.get(f"{server.url}/static/{name}", verify=PLAIN).status_code == 404

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from graphql import get_introspection_query
 
-from tests.fixtures.production import Production, Serving, rest_of
+from tests.fixtures.production import PLAIN, Production, Serving, rest_of
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -192,6 +192,6 @@ def test_two_requests_at_once_are_answered_in_order(server: Serving) -> None:
 
 
 def test_client_that_keeps_its_connection_is_served_on(server: Serving) -> None:
-    with httpx.Client() as client:
+    with httpx.Client(verify=PLAIN) as client:
         for _ in range(3):
             assert client.get(f"{server.url}/health/live").status_code == 200
