@@ -23,6 +23,8 @@ from app.web.health import Health
 from app.web.jwks import PATH as JWKS
 from app.web.jwks import jwks_route
 from app.web.observe import Observe
+from app.web.protections import Cors, SecurityHeaders
+from app.web.proxies import TrustedProxies
 from app.wiring import Wiring
 
 ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS})
@@ -74,7 +76,12 @@ def create_app(wiring: Wiring) -> ASGIApp:
         """The endpoint answers its own failures, so nothing of Starlette need stand before it."""
         await (endpoint if scope.get("path") == "/graphql" else others)(scope, receive, send)
 
-    return Observe(application, wiring.http_metrics, ROUTES)
+    app: ASGIApp = application
+    if settings.cors_origins:
+        app = Cors(app, settings.origins)
+    if settings.trusted_proxies:
+        app = TrustedProxies(app, settings.proxies)
+    return Observe(app, wiring.http_metrics, ROUTES, SecurityHeaders(settings.hsts_max_age))
 
 
 def _endpoint_settings(settings: Settings) -> EndpointSettings:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from secrets import token_bytes
+from time import monotonic
 
 from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
@@ -14,8 +15,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.documents import RegisteredDocuments
-from app.adapters.rate_limit import LocalBuckets
+from app.adapters.redis_buckets import RedisBuckets
 from app.adapters.security_events import LoggedEvents
+from app.adapters.shared_buckets import SharedBuckets
 from app.auth.actors import Actors
 from app.auth.api_tokens import ApiTokenActors
 from app.auth.key_ring import KeyRing, development_ring, read_ring
@@ -36,8 +38,8 @@ from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
-from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.model import HOUR, PointLimits, Policies, Policy
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
@@ -45,7 +47,7 @@ from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.kernel.secret import ENTROPY
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics
+from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics, RateLimitMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
@@ -98,8 +100,10 @@ class Wiring:
             new_id,
             partial(token_bytes, ENTROPY),
         )
-        self._buckets = LocalBuckets()
+        self._redis_buckets = _redis_buckets(settings, RateLimitMetrics(self.registry))
+        self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
         self._points = PointLimits(settings.guest_points, settings.user_points)
+        self.policies = _policies(settings)
         self.engine = Engine(
             core,
             costs,
@@ -117,7 +121,7 @@ class Wiring:
         return RequestContext(
             actor,
             request_id,
-            RateLimitService(actor, self._buckets, utc_now, self._points, client),
+            RateLimitService(actor, self.limiter, utc_now, self._points, client),
             cost,
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
@@ -156,6 +160,7 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        await self._redis_buckets.close()
         await self.redis.aclose()
         await self.database.close()
 
@@ -243,7 +248,29 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
+def _policies(settings: Settings) -> Policies:
+    return Policies(
+        guest=Policy("requests", settings.guest_requests),
+        user=Policy("requests", settings.user_requests, lots=True),
+        post=Policy("post", settings.rest_post_limit, HOUR),
+        get=Policy("get", settings.rest_get_limit, HOUR),
+        put=Policy("put", settings.rest_put_limit, HOUR),
+        delete=Policy("delete", settings.rest_delete_limit, HOUR),
+        login_by_address=Policy("login", settings.login_address_limit),
+        login_by_account=Policy("login-account", settings.login_account_limit, HOUR // 4),
+        refresh_by_address=Policy("refresh", settings.refresh_address_limit),
+    )
+
+
 def _redis(settings: Settings) -> Redis:
+    return Redis.from_url(_redis_url(settings), socket_timeout=1, socket_connect_timeout=1)
+
+
+def _redis_buckets(settings: Settings, metrics: RateLimitMetrics) -> RedisBuckets:
+    return RedisBuckets(_redis_url(settings), settings.rate_limit_timeout, metrics.told, metrics.failed)
+
+
+def _redis_url(settings: Settings) -> str:
     if settings.redis_url is None:
         raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
-    return Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=1, socket_connect_timeout=1)
+    return settings.redis_url.get_secret_value()

@@ -31,17 +31,19 @@ class Reply:
         await send({"type": "http.response.body", "body": self.content})
 
 
-def respond(answer: Answer, media: str) -> Reply:
-    """To a POST. No cache may keep it: a token's text may be in it."""
-    return _reply(answer.status, [*_own(answer), NO_STORE, VARY], _bytes(answer), media)
+def respond(answer: Answer, media: str, limit: RawHeaders) -> Reply:
+    """To a POST. No cache may keep it: a token's text may be in it. `limit`: what is told of the caller's rate limit."""
+    return _reply(answer.status, [*_own(answer), NO_STORE, VARY, *limit], _bytes(answer), media)
 
 
-def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Reply:
+def respond_to_get(
+    answer: Answer, media: str, limit: RawHeaders, unless: str | None, guest: bool, max_age: int
+) -> Reply:
     """To a HEAD too, of which the server leaves the body out. `unless`: the header If-None-Match; `max_age` in seconds,
-    0 for "ask again each time"."""
+    0 for "ask again each time". What caches keep tells nobody's `limit`."""
     content = _bytes(answer)
     if not answer.kept:
-        return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER], content, media)
+        return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER, *limit], content, media)
     tag = f'"{sha256(media.encode() + content).hexdigest()[:32]}"'
     freshness = f"max-age={max_age}" if max_age else "no-cache"
     control = f"{'public' if guest else 'private'}, {freshness}"

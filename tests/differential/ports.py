@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from app.adapters.rate_limit import LocalBuckets
 from app.adapters.security_events import LoggedEvents
 from app.context import RequestContext
 from app.domain.api_token.model import ORDER as TOKEN_ORDER
@@ -24,7 +23,7 @@ from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.user.model import ORDER as USER_ORDER
 from app.domain.user.model import User, UserPageRequest, UserScope
 from app.domain.user.model import position_of as user_position
@@ -38,6 +37,7 @@ from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, UserId
 from app.kernel.page import Fetched, Page, Window, cut
 from app.kernel.want import Want
 from tests.differential.data import World, now
+from tests.fixtures.buckets import InMemory
 
 ACTIVE_LIMIT = 3
 TOKEN_LIMIT = 2
@@ -47,7 +47,7 @@ def context_of(world: World, actor: Actor) -> RequestContext:
     return RequestContext(
         actor,
         "request",
-        RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
+        RateLimitService(actor, Limiter(InMemory(now)), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, MemoryUsers(world)),
         FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from app.adapters.rate_limit import LocalBuckets
 from app.context import RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
@@ -24,7 +23,7 @@ from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
@@ -32,6 +31,7 @@ from tests.differential.compare import Case, Stand
 from tests.differential.data import NEW, now
 from tests.differential.ports import ACTIVE_LIMIT, means
 from tests.differential.stored import StoredRows
+from tests.fixtures.buckets import InMemory
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.servers import Servers
 
@@ -141,7 +141,7 @@ def _context(database: Database, actor: Actor) -> RequestContext:
     return RequestContext(
         actor,
         "request",
-        RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
+        RateLimitService(actor, Limiter(InMemory(now)), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, SqlUsers(database)),
         FeatureService(actor, SqlFeatures(database), "request", now, new_id, ACTIVE_LIMIT),

@@ -90,6 +90,16 @@ BAD = {
     "REDIS_URL": ["", "cache:6379", f"http://{SECRET}", f"redis://:{SECRET}/x@cache"],
     "JWT_ISSUER": [""],
     "JWT_AUDIENCE": [""],
+    "TRUSTED_PROXIES": ["10.0.0.1/8", "proxy", "*", "10.0.0.0/33"],
+    "CORS_ORIGINS": [
+        "app.example.com",
+        "https://a.b/",
+        "https://A.b",
+        "null",
+        "*,https://a.b",
+        "https://*.a.b",
+        "https://u@a",
+    ],
 }
 
 
