@@ -51,7 +51,31 @@ class Settings(BaseSettings):
     jwt_keys_file: Path | None = Field(
         None, description="File with that key set. Unset in development: a key of our own in `DATA_DIR`."
     )
-    actor_ttl: float = Field(15, gt=0, le=30, description="Seconds until a changed role takes effect everywhere.")
+    actor_ttl: float = Field(
+        15, gt=0, le=30, description="Seconds until a changed role or a revoked session takes effect everywhere."
+    )
+    access_token_ttl: int = Field(900, ge=60, le=3_600, description="Seconds that an access token of a login is valid.")
+    refresh_token_ttl: int = Field(
+        2_592_000, ge=3_600, le=31_536_000, description="Seconds until a session that nobody uses ends."
+    )
+    session_ttl: int = Field(
+        7_776_000, ge=3_600, le=31_536_000, description="Seconds until a session ends however much it is used."
+    )
+    login_attempts_per_address: int = Field(
+        60, ge=1, le=1_000_000, description="Logins a minute from one address, right and wrong ones."
+    )
+    login_attempts_per_account: int = Field(
+        10, ge=1, le=1_000_000, description="Logins a minute to one account, from anywhere."
+    )
+    refresh_attempts_per_address: int = Field(
+        600, ge=1, le=1_000_000, description="Refreshes a minute from one address."
+    )
+    password_memory: int = Field(65_536, ge=8_192, le=1_048_576, description="Memory of one password's hash, in KiB.")
+    password_passes: int = Field(3, ge=1, le=100, description="Passes over that memory.")
+    password_threads: int = Field(2, ge=1, le=64, description="Passwords that a process works on at once.")
+    password_queue: int = Field(
+        32, ge=0, le=10_000, description="Logins that may wait for them; more are answered 503 at once."
+    )
 
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
     api_token_limit: int = Field(50, ge=1, le=10_000, description="API tokens that live, per user at most.")

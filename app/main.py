@@ -13,16 +13,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.sessions import purge_sessions
 from app.jobs.token_uses import keep_token_uses
+from app.kernel.clock import utc_now
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
 from app.web.observe import Observe
+from app.web.session import ROUTES as SESSION_ROUTES
+from app.web.session import SessionEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup"})
+ROUTES = frozenset(
+    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", *SESSION_ROUTES}
+)
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -36,6 +42,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
 
+    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service)
+
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -45,6 +53,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         jobs = [
             asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
@@ -61,7 +70,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
                     await job
             await wiring.close()
 
-    others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)
+    routes = [Route("/metrics", metrics), *health.routes(), *sessions.routes(), *static_routes()]
+    others = Starlette(routes=routes, lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         """The endpoint answers its own failures, so nothing of Starlette need stand before it."""

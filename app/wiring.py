@@ -1,6 +1,7 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from secrets import token_bytes
@@ -10,12 +11,15 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.attempts import BucketAttempts
 from app.adapters.documents import RegisteredDocuments
 from app.adapters.rate_limit import LocalBuckets
 from app.adapters.security_events import LoggedEvents
+from app.auth.access_tokens import SignedAccessTokens
 from app.auth.actors import Actors
 from app.auth.api_tokens import ApiTokenActors
 from app.auth.keys import KeysError, development_keys, read_keys
+from app.auth.passwords import BoundedPasswords, Effort
 from app.auth.tokens import Tokens, Verifier
 from app.config import Settings, SettingsError
 from app.context import RequestContext
@@ -25,6 +29,7 @@ from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
 from app.db.pool import PoolSettings
+from app.db.session import SqlSessions
 from app.db.user import SqlUsers
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
@@ -32,6 +37,8 @@ from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.session.model import AttemptLimits, Lifetimes, Origin
+from app.domain.session.service import SessionPorts, SessionService
 from app.domain.user.service import UserService
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
@@ -52,6 +59,7 @@ class Stores:
     features: SqlFeatures
     entries: SqlEntries
     api_tokens: SqlApiTokens
+    sessions: SqlSessions
 
 
 class Wiring:
@@ -64,11 +72,13 @@ class Wiring:
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
         self.redis = _redis(settings)
+        database = self.database
         self.stores = stores = Stores(
-            SqlUsers(self.database),
-            SqlFeatures(self.database),
-            SqlEntries(self.database),
-            SqlApiTokens(self.database),
+            SqlUsers(database),
+            SqlFeatures(database),
+            SqlEntries(database),
+            SqlApiTokens(database),
+            SqlSessions(database),
         )
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
@@ -88,6 +98,17 @@ class Wiring:
             partial(token_bytes, ENTROPY),
         )
         self._buckets = LocalBuckets()
+        self.security_events = LoggedEvents()
+        self.passwords = BoundedPasswords(effort_of(settings))
+        self._session_ports = SessionPorts(
+            self.stores.sessions,
+            self.passwords,
+            SignedAccessTokens(self.tokens),
+            BucketAttempts(self._buckets, utc_now),
+            self.security_events,
+            utc_now,
+            new_id,
+        )
         self._points = PointLimits(settings.guest_points, settings.user_points)
         self.engine = Engine(
             core,
@@ -114,6 +135,10 @@ class Wiring:
             ApiTokenService(actor, self._token_means, request_id, client),
         )
 
+    def session_service(self, actor: Actor, origin: Origin) -> SessionService:
+        settings = self.settings
+        return SessionService(actor, origin, self._session_ports, lifetimes_of(settings), attempt_limits_of(settings))
+
     def _documents(self) -> Documents:
         settings, record = self.settings, DocumentMetrics(self.registry).record
         ttl = settings.persisted_query_ttl
@@ -134,6 +159,7 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        self.passwords.close()
         await self.redis.aclose()
         await self.database.close()
 
@@ -153,6 +179,25 @@ def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
             reason = " ".join(error.errors[0].message.split())
             raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {name} cannot be run: {reason}") from None
     return by_every_id(documents)
+
+
+def effort_of(settings: Settings) -> Effort:
+    return Effort(
+        settings.password_memory, settings.password_passes, settings.password_threads, settings.password_queue
+    )
+
+
+def lifetimes_of(settings: Settings) -> Lifetimes:
+    seconds = (settings.access_token_ttl, settings.refresh_token_ttl, settings.session_ttl)
+    return Lifetimes(*(timedelta(seconds=count) for count in seconds))
+
+
+def attempt_limits_of(settings: Settings) -> AttemptLimits:
+    return AttemptLimits(
+        settings.login_attempts_per_address,
+        settings.login_attempts_per_account,
+        settings.refresh_attempts_per_address,
+    )
 
 
 def tokens_of(settings: Settings) -> Tokens:
