@@ -132,7 +132,7 @@ def _tokens(issued: Issued) -> dict[str, object]:
 
 def _shown(session: Session, current: SessionId | None) -> dict[str, object]:
     return {
-        "id": session.id,
+        "id": str(session.id),
         "created_at": session.created_at,
         "last_used_at": session.last_used_at,
         "expires_at": session.expires_at,
