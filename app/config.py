@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         10, ge=1, le=1_000_000, description="Logins a minute to one account, from anywhere."
     )
     refresh_attempts_per_address: int = Field(
-        600, ge=1, le=1_000_000, description="Refreshes a minute from one address."
+        600, ge=1, le=1_000_000, description="Refreshes and logouts a minute from one address."
     )
     password_memory: int = Field(65_536, ge=8_192, le=1_048_576, description="Memory of one password's hash, in KiB.")
     password_passes: int = Field(3, ge=1, le=100, description="Passes over that memory.")

@@ -9,6 +9,7 @@ from app.db.account import SqlAccounts
 from app.domain.session.accounts import AccountService
 from app.kernel.clock import new_id
 from app.kernel.errors import InvalidInput, NotFound
+from app.kernel.ids import global_id
 from tests.fixtures.sessions import PASSWORD, START, Clock, Events, hash_of, login, name_of
 from tests.fixtures.world import World
 
@@ -27,7 +28,7 @@ async def test_user_who_is_made_can_log_in(people: World) -> None:
     assert (user.name, user.email, user.role, user.created_at) == ("Ada", "ada@example.com", "MANAGER", START)
     assert await name_of(people, (await login(people, "ada"))["access_token"]) == (200, "Ada")
     [event] = events.found
-    assert (event.kind, event.subject, event.facts) == ("USER_CREATED", str(user.id), {"role": "MANAGER"})
+    assert (event.kind, event.subject, event.facts) == ("USER_CREATED", global_id("User", user.id), {"role": "MANAGER"})
 
 
 async def test_new_password_ends_every_session_and_the_old_password(people: World) -> None:

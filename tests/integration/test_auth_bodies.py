@@ -178,6 +178,7 @@ async def test_limits_are_exact_when_attempts_come_at_once(limited: World) -> No
 
 async def test_refreshes_from_one_address_are_limited(limited: World) -> None:
     assert [problem(await refresh(limited, "x" * 43))[0] for _ in range(6)] == [401] * 4 + [429] * 2
+    assert problem(await send(limited, "/auth/logout", {"refresh_token": "x" * 43}))[0] == 429
 
 
 async def test_body_that_is_refused_costs_no_attempt(limited: World) -> None:

@@ -118,7 +118,8 @@ async def test_each_outcome_is_told_to_those_who_watch_and_no_secret_with_it(peo
     assert events.kinds == ["LOGIN_SUCCEEDED", "LOGIN_FAILED", "LOGIN_FAILED"]
     right, wrong, nobody = events.found
     assert right.actor_id == people.users["user"] and right.address == "127.0.0.1" and right.request_id
-    assert wrong.facts["user"] == str(people.users["user"]) and "user" not in nobody.facts
+    assert (wrong.subject, nobody.subject) == (people.id_of("user"), None)
+    assert right.facts == {"session": str(await people.owner.fetchval("SELECT id FROM sessions"))}
     assert wrong.facts["account"] != nobody.facts["account"]
     assert "@" not in repr(events.found) and PASSWORD not in repr(events.found)
 

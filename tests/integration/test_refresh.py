@@ -85,8 +85,12 @@ async def test_spent_token_after_ten_seconds_ends_the_session_and_is_told(people
     clock.pass_(seconds=10, microseconds=1)
     await refused(service, token)
     [event] = events.found
-    assert (event.kind, event.facts) == ("REFRESH_REUSED", {"user": str(people.users["user"])})
-    assert event.subject == str(await people.owner.fetchval("SELECT id FROM sessions"))
+    session = str(await people.owner.fetchval("SELECT id FROM sessions"))
+    assert (event.kind, event.subject, event.facts) == (
+        "REFRESH_REUSED",
+        people.id_of("user"),
+        {"session": session},
+    )
     assert await alive(people) == 0
     await refused(service, second.refresh_token)
     assert (await name_of(people, second.access_token))[0] == 401

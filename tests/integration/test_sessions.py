@@ -94,8 +94,8 @@ async def test_logout_ends_the_session_and_nothing_else(people: World, by: str) 
     response = await send(people, "/auth/logout", body, token)
     assert (response.status_code, response.content, response.headers["cache-control"]) == (204, b"", "no-store")
     [event] = events.found
-    assert (event.kind, event.subject, event.facts) == ("SESSION_REVOKED", sid(tokens), {"reason": "logout"})
-    assert event.actor_id == people.users["user"]
+    assert (event.kind, event.facts) == ("SESSION_REVOKED", {"session": sid(tokens), "reason": "logout"})
+    assert (event.actor_id, event.subject) == (people.users["user"], people.id_of("user"))
     assert (await name_of(people, tokens["access_token"]))[0] == 401
     assert (await name_of(people, other["access_token"]))[0] == 200
     again = await send(people, "/auth/logout", {"refresh_token": tokens["refresh_token"]})
@@ -128,7 +128,8 @@ async def test_one_ends_ones_own_sessions_and_an_administrator_anybodys(people: 
     assert (await end(people, sid(admins_other), admins)).status_code == 204
     assert (await end(people, sid(users), admins)).status_code == 204
     assert [event.actor_id for event in events.found] == [people.users["admin"]] * 2
-    assert events.found[1].facts == {"reason": "revoked", "user": str(people.users["user"])}
+    assert events.found[1].subject == people.id_of("user")
+    assert events.found[1].facts == {"session": sid(users), "reason": "revoked"}
     assert problem(await end(people, sid(users), admins)) == (404, "NOT_FOUND")
     assert problem(await end(people, sid(admins), users)) == (401, "UNAUTHENTICATED")
     assert (await end(people, sid(admins), admins)).status_code == 204

@@ -13,7 +13,7 @@ from app.domain.user.model import User
 from app.kernel.actor import Role
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import InvalidInput, NotFound, Problem
-from app.kernel.ids import UserId
+from app.kernel.ids import UserId, global_id
 
 ROLES = ("ADMIN", "MANAGER", "USER", "VIEWER")
 MAX_NAME = 255  # characters
@@ -72,7 +72,7 @@ class AccountService:
         return user
 
     def _record(self, kind: SecurityEventKind, user: User, **facts: str) -> None:
-        self.events.record(SecurityEvent(kind, None, str(user.id), None, None, self.now(), facts))
+        self.events.record(SecurityEvent(kind, None, global_id("User", user.id), None, None, self.now(), facts))
 
 
 def _role(text: str) -> Role:

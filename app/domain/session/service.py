@@ -3,7 +3,7 @@
 Nobody learns from an answer, or from how long it took, whether there is a user of that email.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from app.domain.session.ports import AccessTokens, Attempts, Passwords, Sessions
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import InvalidInput, NotFound, Problem, TooManyAttempts, Unauthenticated
-from app.kernel.ids import SessionId, UserId
+from app.kernel.ids import SessionId, UserId, global_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class SessionService:
         hashed, keep = rules.hash_of(token), rules.MAX_SESSIONS - 1
         if not await ports.sessions.open(session, account.password_version, hashed, keep):
             raise self._failed(account_key, account.user_id)
-        self._record("LOGIN_SUCCEEDED", session.id, session.user_id)
+        self._record("LOGIN_SUCCEEDED", session.user_id, session.user_id, session=str(session.id))
         return self._issued(session, token, session.created_at)
 
     async def refresh(self, token: str) -> Issued:
@@ -77,17 +77,19 @@ class SessionService:
         if spent is not None and fate == "reused":
             user_id = await ports.sessions.revoke(spent.session.id, None, now)
             if user_id is not None:  # else somebody else has just revoked it, and said so
-                self._record("REFRESH_REUSED", spent.session.id, None, {"user": str(user_id)})
+                self._record("REFRESH_REUSED", user_id, None, session=str(spent.session.id))
         raise _not_valid()
 
     async def logout(self, token: str | None) -> None:
         """Of the session that the refresh token belongs to, or else the actor's own. One that has ended, or never was,
-        is no failure. Raises Unauthenticated where neither was given, InvalidInput where the actor has no session."""
+        is no failure. Raises Unauthenticated where neither was given, InvalidInput where the actor has no session,
+        TooManyAttempts, Unavailable."""
         ports, now = self._ports, self._ports.now()
         if token is not None:
+            await self._admit("refresh", "address", self._origin.address or "", self._limits.refreshes_of_address)
             ended = await ports.sessions.revoke_by_token(rules.hash_of(token), now)
             if ended is not None:
-                self._record("SESSION_REVOKED", ended[0], ended[1], {"reason": "logout"})
+                self._record("SESSION_REVOKED", ended[1], ended[1], session=str(ended[0]), reason="logout")
             return
         user_id = self._actor.known()
         id = self._actor.session_id
@@ -95,7 +97,7 @@ class SessionService:
             message = "This access token belongs to no session: send the `refresh_token` of the one to end."
             raise InvalidInput([Problem(("refresh_token",), "REQUIRED", message)])
         if await ports.sessions.revoke(id, user_id, now):
-            self._record("SESSION_REVOKED", id, user_id, {"reason": "logout"})
+            self._record("SESSION_REVOKED", user_id, user_id, session=str(id), reason="logout")
 
     async def alive(self) -> Sequence[Session]:
         """The actor's own, the last used first."""
@@ -108,12 +110,12 @@ class SessionService:
         whose = await self._ports.sessions.revoke(id, of_user, self._ports.now())
         if whose is None:
             raise NotFound("There is no such session.")
-        self._record("SESSION_REVOKED", id, user_id, {"reason": "revoked", "user": str(whose)})
+        self._record("SESSION_REVOKED", whose, user_id, session=str(id), reason="revoked")
 
     async def _admit(self, act: str, by: str, key: str, limit: int) -> None:
         attempt = await self._ports.attempts.take(f"{act}:{by}:{key}", limit)
         if not attempt.allowed:
-            self._record("LOGIN_LIMITED", None, None, {"act": act, "by": by})
+            self._record("LOGIN_LIMITED", None, None, act=act, by=by)
             raise TooManyAttempts(limit, attempt.retry_after)
 
     def _new_session(self, user_id: UserId) -> Session:
@@ -130,22 +132,13 @@ class SessionService:
         return Issued(access, int(lifetime.total_seconds()), token, int(left.total_seconds()))
 
     def _failed(self, account_key: str, user_id: UserId | None) -> Unauthenticated:
-        self._record(
-            "LOGIN_FAILED", None, None, {"account": account_key, **({"user": str(user_id)} if user_id else {})}
-        )
+        self._record("LOGIN_FAILED", user_id, None, account=account_key)
         return Unauthenticated("The email or the password is wrong.")
 
-    def _record(
-        self,
-        kind: SecurityEventKind,
-        session_id: SessionId | None,
-        actor_id: UserId | None,
-        facts: Mapping[str, str] | None = None,
-    ) -> None:
-        subject = None if session_id is None else str(session_id)
+    def _record(self, kind: SecurityEventKind, whose: UserId | None, actor_id: UserId | None, **facts: str) -> None:
+        subject = None if whose is None else global_id("User", whose)
         origin, now = self._origin, self._ports.now()
-        event = SecurityEvent(kind, actor_id, subject, origin.address, origin.request_id, now, facts or {})
-        self._ports.events.record(event)
+        self._ports.events.record(SecurityEvent(kind, actor_id, subject, origin.address, origin.request_id, now, facts))
 
 
 def _not_valid() -> Unauthenticated:
