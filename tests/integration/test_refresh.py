@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import asyncpg
 import pytest
 from joserfc.jwk import KeySet
 
@@ -13,7 +14,10 @@ from app.domain.session.model import Issued
 from app.domain.session.service import SessionService
 from app.kernel.errors import Unauthenticated
 from tests.fixtures.sessions import PASSWORD, Clock, Events, login, name_of, problem, refresh, service_at, watched
+from tests.fixtures.waiting import eventually
 from tests.fixtures.world import World
+
+WAITING = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 async def open_session(world: World) -> tuple[SessionService, Clock, Events, str]:
@@ -190,6 +194,24 @@ async def test_refresh_and_logout_at_once_leave_no_session_alive(people: World) 
         for answer in answers:
             if isinstance(answer, Issued):
                 await refused(service, answer.refresh_token)
+
+
+async def test_refresh_that_a_revocation_overtakes_gets_nothing(people: World, owner_url: str) -> None:
+    tokens = await login(people)
+    watcher = await asyncpg.connect(owner_url)
+    held = people.owner.transaction()
+    await held.start()
+    await people.owner.execute("UPDATE sessions SET revoked_at = now()")
+    under_way = asyncio.create_task(refresh(people, tokens["refresh_token"]))
+
+    async def waits() -> bool:
+        return bool(await watcher.fetchval(WAITING))
+
+    await eventually(waits)
+    await held.commit()
+    assert problem(await under_way) == (401, "UNAUTHENTICATED")
+    assert await watcher.fetchval("SELECT count(*) FROM refresh_tokens WHERE used_at IS NULL") == 0
+    await watcher.close()
 
 
 async def test_row_alone_does_not_give_the_next_token(people: World) -> None:
