@@ -1,7 +1,7 @@
 """Sessions that are alive: who sees them, who ends them, and how soon their tokens stop to count (R20, R23)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import asyncpg
@@ -11,8 +11,8 @@ import pytest
 from app.auth.actors import Actors
 from app.auth.tokens import Verifier
 from app.domain.session.model import Origin
-from app.kernel.actor import GUEST, Actor
-from app.kernel.errors import Unauthenticated
+from app.kernel.actor import GUEST, Actor, Scope
+from app.kernel.errors import Forbidden, Unauthenticated
 from app.kernel.ids import SessionId
 from tests.fixtures.sessions import (
     PASSWORD,
@@ -28,6 +28,8 @@ from tests.fixtures.sessions import (
     watched,
 )
 from tests.fixtures.world import World, insert
+
+SCOPES: tuple[str, ...] = get_args(Scope.__value__)
 
 
 def sid(tokens: dict[str, Any]) -> str:
@@ -147,6 +149,17 @@ async def test_guest_has_no_sessions(people: World) -> None:
     assert problem(await people.client.delete(f"/auth/sessions/{uuid4()}")) == (401, "UNAUTHENTICATED")
 
 
+async def test_api_token_neither_sees_nor_ends_sessions_whatever_its_role(people: World) -> None:
+    await login(people, "admin")
+    id = SessionId(await people.owner.fetchval("SELECT id FROM sessions"))
+    narrowed = Actor(people.users["admin"], "ADMIN", scopes=frozenset(SCOPES))
+    service = people.wiring.session_service(narrowed, Origin(None, None, None))
+    for act in (service.alive(), service.revoke(id)):
+        with pytest.raises(Forbidden):
+            await act
+    assert await people.owner.fetchval("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == 1
+
+
 async def test_token_of_no_login_sees_the_sessions_and_none_is_current(people: World) -> None:
     await login(people)
     [session] = await listed(people, {"access_token": people.token("user")})
@@ -169,10 +182,10 @@ async def test_revocation_counts_once_the_seconds_of_actor_ttl_are_over(people: 
     await insert(people.owner, "sessions", {**row, "expires_at": START + timedelta(days=1)})
     authorization = f"Bearer {tokens.mint(user_id, START, timedelta(hours=1), session_id)}"
     people.statements.clear()
-    assert await actors.of(authorization) == Actor(user_id, "USER", session_id)
+    assert await actors.of(authorization) == Actor(user_id, "USER", session_id=session_id)
     await people.owner.execute(REVOCATIONS[way])
     clock.pass_(seconds=14.9)
-    assert await actors.of(authorization) == Actor(user_id, "USER", session_id)
+    assert await actors.of(authorization) == Actor(user_id, "USER", session_id=session_id)
     assert people.statements == ["user.role"]  # user and session in one statement, and remembered
     clock.pass_(seconds=0.1)
     for _ in range(2):

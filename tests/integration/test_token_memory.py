@@ -90,7 +90,7 @@ async def test_remembered_actors_are_bounded(tokens: Tokens, monkeypatch: pytest
     monkeypatch.setattr(actors_module, "REMEMBERED", 3)
 
     async def fetch(user_id: UserId, session_id: SessionId | None) -> Actor:
-        return Actor(user_id, "USER", session_id)
+        return Actor(user_id, "USER", session_id=session_id)
 
     actors = Actors(Verifier(tokens), fetch, Clock(), ttl=15)
     ids = [UserId(new_id()) for _ in range(5)]
