@@ -136,8 +136,8 @@ class Wiring:
         )
 
     def session_service(self, actor: Actor, origin: Origin) -> SessionService:
-        settings = self.settings
-        return SessionService(actor, origin, self._session_ports, lifetimes_of(settings), attempt_limits_of(settings))
+        lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
+        return SessionService(actor, origin, self._session_ports, lifetimes, limits)
 
     def _documents(self) -> Documents:
         settings, record = self.settings, DocumentMetrics(self.registry).record
@@ -182,9 +182,8 @@ def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
 
 
 def effort_of(settings: Settings) -> Effort:
-    return Effort(
-        settings.password_memory, settings.password_passes, settings.password_threads, settings.password_queue
-    )
+    threads, waiting = settings.password_threads, settings.password_queue
+    return Effort(settings.password_memory, settings.password_passes, threads, waiting)
 
 
 def lifetimes_of(settings: Settings) -> Lifetimes:
