@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.jobs.token_uses import keep_token_uses
+from app.kernel.clock import utc_now
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
@@ -25,9 +27,13 @@ from app.web.jwks import jwks_route
 from app.web.observe import Observe
 from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
+from app.web.session import ROUTES as SESSION_ROUTES
+from app.web.session import SessionEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS})
+ROUTES = frozenset(
+    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS, *SESSION_ROUTES}
+)
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -41,6 +47,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
 
+    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service)
+
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -50,6 +58,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         jobs = [
             asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
         if wiring.key_reader:
             jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
@@ -70,7 +79,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     # A server reads a new key within a third of the delay, and caches keep the set for half of it.
     keys = jwks_route(wiring.public_keys, int(settings.signing_key_delay / 2))
-    others = Starlette(routes=[Route("/metrics", metrics), keys, *health.routes(), *static_routes()], lifespan=lifespan)
+    routes = [Route("/metrics", metrics), keys, *health.routes(), *sessions.routes(), *static_routes()]
+    others = Starlette(routes=routes, lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         """The endpoint answers its own failures, so nothing of Starlette need stand before it."""

@@ -23,12 +23,13 @@ FACTS = "feature_api.facts"
 
 @dataclass(slots=True)
 class Facts:
-    """Filled in by whoever answers."""
+    """Filled in by whoever answers. `route`: the template of the path, where the path is not its own."""
 
     request_id: str
     actor: Actor = GUEST
     operation: str | None = None
     decision: Decision | None = None  # of the rate limit, where it was asked
+    route: str | None = None
 
 
 def about(scope: Scope) -> Facts:
@@ -70,7 +71,8 @@ class Observe:
             await self._app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            method, route = scope["method"], scope["path"] if scope["path"] in self._routes else "other"
+            method = scope["method"]
+            route = facts.route or (scope["path"] if scope["path"] in self._routes else "other")
             self._metrics.record(method, route, status, seconds)
             self._log.write(
                 {
