@@ -68,7 +68,7 @@ async def test_own_sessions_are_listed_the_last_used_first_with_the_current_one_
         "address",
         "current",
     }
-    assert found[0]["address"] == "127.0.0.1" and found[0]["user_agent"].startswith("python-httpx/")
+    assert found[0]["address"].startswith("fd00:") and found[0]["user_agent"].startswith("python-httpx/")
     assert found[0]["last_used_at"].endswith("Z") and found[0]["last_used_at"] > found[0]["created_at"]
 
 
