@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
-.PHONY: web clients lock clean
+.PHONY: web clients audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,11 @@ web: $(RUN) ## build the page for browsers again
 
 clients: $(CLIENTS) ## install the GraphQL clients and the audit that the tests run
 
+audit: .venv/bin/python ## dangerous calls in our code, known vulnerabilities in what we depend on
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install --quiet bandit==1.9.4 pip-audit==2.10.1; }
+	@.venv-audit/bin/python -m tests.audit
+
 lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml allows
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
@@ -87,7 +92,7 @@ lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml 
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data
-	rm -rf .venv web/node_modules tests/e2e/clients/node_modules bench/peers/*/node_modules app/web/static
+	rm -rf .venv .venv-audit web/node_modules tests/e2e/clients/node_modules bench/peers/*/node_modules app/web/static
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:

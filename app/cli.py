@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
-from app.config import Settings, SettingsError, read_settings
+from app.auth.key_ring import new_key
+from app.cli_user import user_commands
+from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
+from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
-from app.kernel.errors import Unavailable
+from app.kernel.errors import InvalidInput, NotFound, Unavailable
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
 from app.published import StaleSchemaError, check_schema, export_schema
+from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
 from app.serving import run_locally, serve_forever
@@ -36,6 +40,11 @@ cli = typer.Typer(
 )
 schema_cli = typer.Typer(help="The published GraphQL schema.", no_args_is_help=True)
 cli.add_typer(schema_cli, name="schema")
+keys_cli = typer.Typer(
+    help="Keys that tokens are signed with, and those of encrypted columns. Use the servers' own settings.",
+    no_args_is_help=True,
+)
+cli.add_typer(keys_cli, name="keys")
 people = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -54,7 +63,11 @@ def _explained() -> Iterator[None]:
         CatalogueError,
         MigrationError,
         MintingRefusedError,
+        RotationRefusedError,
         StaleSchemaError,
+        UnfinishedError,
+        InvalidInput,
+        NotFound,
     ) as error:
         people.print(f"feature-api: {error}", markup=False)
     except Unavailable as error:
@@ -71,9 +84,10 @@ def _development() -> Settings:
 
 
 @contextmanager
-def _servers() -> Iterator[Settings]:
-    """Those of `run` while it runs. What goes wrong is the one line at the end, and nowhere in the log besides."""
-    configure_logging("error", "auto")
+def _servers(log: Literal["error", "info"] = "error") -> Iterator[Settings]:
+    """Those of `run` while it runs. What goes wrong is the one line at the end, and nowhere in the log besides, save
+    where security events are to be seen."""
+    configure_logging(log, "auto")
     with local_servers(_development(), join=True) as settings:
         yield settings
 
@@ -139,6 +153,9 @@ def token(
         sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
 
 
+cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
+
+
 @schema_cli.command("export")
 def schema_export(
     file: Annotated[Path, typer.Option(help="Where to.")] = Path("schema.graphql"),
@@ -155,3 +172,51 @@ def schema_export(
 def schema_check(file: Annotated[Path, typer.Option(help="The published schema.")] = Path("schema.graphql")) -> None:
     """Fails where the file is not the schema that the code has."""
     check_schema(file)
+
+
+@keys_cli.command("rotate")
+def keys_rotate() -> None:
+    """Makes a new key to sign with: it signs once every server knows it; the last one is believed a while longer."""
+    with _servers("info") as settings:
+        made = asyncio.run(rotate(settings))
+    people.print(f"The key {made.kid} signs from {made.signs_from:%FT%TZ} on.")
+
+
+@keys_cli.command("list")
+def keys_list() -> None:
+    """Shows the keys in the database: id, state, and when each signs and is believed."""
+    with _servers() as settings:
+        for line in asyncio.run(fetch_keys(settings)):
+            sys.stdout.write(line + "\n")
+
+
+@keys_cli.command("revoke")
+def keys_revoke(kid: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")]) -> None:
+    """Takes a key out of use at once: what it signed is refused within 30 s. If no other takes over, makes one."""
+    with _servers("info") as settings:
+        made = asyncio.run(revoke(settings, kid))
+    people.print(f"The key {kid} is revoked.")
+    if made is not None:
+        people.print(f"In its stead the key {made.kid} signs from {made.signs_from:%FT%TZ} on.")
+
+
+@keys_cli.command("new")
+def keys_new() -> None:
+    """Prints a new key for ENCRYPTION_KEYS; it is kept nowhere."""
+    sys.stdout.write(new_key() + "\n")
+
+
+@keys_cli.command("reencrypt")
+def keys_reencrypt() -> None:
+    """Brings all encrypted columns under the first of ENCRYPTION_KEYS; may be cut off, and run again, at any time."""
+    with _servers() as settings, Progress(console=people) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(column: str, done: int, total: int) -> None:
+            task = tasks.get(column)
+            if task is None:
+                task = tasks[column] = progress.add_task(column)
+            progress.update(task, completed=done, total=total)
+
+        done = asyncio.run(reencrypt_columns(settings, show))
+    people.print(f"{done.changed} of {done.values} values are newly under the first key, the others were already.")

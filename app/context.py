@@ -2,6 +2,7 @@
 
 from dataclasses import field
 
+from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.service import RateLimitService
@@ -23,4 +24,5 @@ class RequestContext:
     audit: AuditService
     administration: UserAdministration
     security_event: SecurityEventService
+    api_token: ApiTokenService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it

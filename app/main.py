@@ -11,18 +11,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
+from app.jobs.sessions import purge_sessions
+from app.jobs.signing_keys import keep_signing_keys
+from app.jobs.token_uses import keep_token_uses
+from app.kernel.clock import utc_now
 from app.telemetry import exposition
 from app.web.answer import Statuses
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
+from app.web.jwks import PATH as JWKS
+from app.web.jwks import jwks_route
 from app.web.observe import Observe
+from app.web.protections import Cors, SecurityHeaders
+from app.web.proxies import TrustedProxies
+from app.web.session import ROUTES as SESSION_ROUTES
+from app.web.session import SessionEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup"})
+ROUTES = frozenset(
+    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS, *SESSION_ROUTES}
+)
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -36,6 +48,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
 
+    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
+
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
         wiring.security_events.count()
@@ -48,7 +62,11 @@ def create_app(wiring: Wiring) -> ASGIApp:
             asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
             asyncio.create_task(keep_events(wiring.security_events)),
             asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
+            asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
+        if wiring.key_reader:
+            jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
@@ -65,13 +83,21 @@ def create_app(wiring: Wiring) -> ASGIApp:
                     await job
             await wiring.close()
 
-    others = Starlette(routes=[Route("/metrics", metrics), *health.routes(), *static_routes()], lifespan=lifespan)
+    # A server reads a new key within a third of the delay, and caches keep the set for half of it.
+    keys = jwks_route(wiring.public_keys, int(settings.signing_key_delay / 2))
+    routes = [Route("/metrics", metrics), keys, *health.routes(), *sessions.routes(), *static_routes()]
+    others = Starlette(routes=routes, lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         """The endpoint answers its own failures, so nothing of Starlette need stand before it."""
         await (endpoint if scope.get("path") == "/graphql" else others)(scope, receive, send)
 
-    return Observe(application, wiring.http_metrics, ROUTES)
+    app: ASGIApp = application
+    if settings.cors_origins:
+        app = Cors(app, settings.origins)
+    if settings.trusted_proxies:
+        app = TrustedProxies(app, settings.proxies)
+    return Observe(app, wiring.http_metrics, ROUTES, SecurityHeaders(settings.hsts_max_age))
 
 
 def _endpoint_settings(settings: Settings) -> EndpointSettings:

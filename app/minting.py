@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from joserfc.errors import JoseError
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.db.database import Database
 from app.db.user import SqlUsers
 from app.kernel.clock import utc_now
-from app.wiring import pool_settings, tokens_of
+from app.parts import pool_settings, tokens_of
 
 ROLES = ("ADMIN", "MANAGER", "USER", "VIEWER")
 
@@ -26,6 +26,10 @@ async def mint(settings: Settings, role: str | None, email: str | None, lifetime
         raise MintingRefusedError("Say for whom: --role admin, or --user somebody@example.com.")
     if wanted is not None and wanted not in ROLES:
         raise MintingRefusedError(f"There is no role {role!r}: choose one of admin, manager, user, viewer.")
+    if lifetime > timedelta(seconds=settings.jwt_max_lifetime):
+        raise MintingRefusedError(
+            f"No server takes a token of more than {settings.jwt_max_lifetime} s: JWT_MAX_LIFETIME."
+        )
     database = Database(pool_settings(settings))
     try:
         user = await SqlUsers(database).fetch_first(wanted, email)

@@ -13,16 +13,19 @@ from typing import NoReturn
 import uvicorn
 from rich.console import Console
 
-from app.config import Settings, SettingsError
+from app.config.settings import Settings, SettingsError
 from app.db.database import Database
 from app.db.migrations import is_current, migrate
 from app.db.user import SqlUsers
 from app.local import local_servers
 from app.main import create_app
 from app.minting import ROLES, mint
+from app.parts import pool_settings
 from app.seed.seed import seed
 from app.telemetry import configure_logging
-from app.wiring import Wiring, pool_settings
+from app.web.connection import ConnectionLimits, guarded
+from app.web.protections import SecurityHeaders
+from app.wiring import Wiring
 
 DRAIN = 20  # seconds for requests that are under way when the process is told to stop
 people = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -37,12 +40,14 @@ def serve_forever(settings: Settings, ready: Callable[[], None] = lambda: None) 
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=guarded(_connection_limits(settings), SecurityHeaders(settings.hsts_max_age)),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_timeout,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # whom to believe is a setting still to come; until then nobody is
+        proxy_headers=False,  # the application reads them, from TRUSTED_PROXIES alone
         timeout_graceful_shutdown=DRAIN,
     )
     _Server(config, ready).run()
@@ -73,6 +78,17 @@ def check_port(settings: Settings) -> None:
                 f"PORT: {settings.host}:{settings.port} cannot be used ({error.strerror}). Stop what uses it, "
                 f"or choose another: PORT={settings.port + 1} make run"
             ) from None
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        connections=settings.max_connections,
+        headers=settings.max_headers,
+        header_bytes=settings.max_header_bytes + settings.max_query_bytes,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        write_timeout=settings.write_timeout,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -153,8 +153,27 @@ class DocumentMetrics:
         self._total.labels(outcome).inc()
 
 
-def _with_request(logger: object, method: str, event: Any) -> Any:
-    return {**event, **REQUEST.get()}
+class RateLimitMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        backend = Gauge(
+            "feature_api_rate_limit_backend",
+            "1 for what holds the buckets of the rate limits at the moment.",
+            ("backend",),
+            registry=registry,
+        )
+        self._redis, self._local = backend.labels("redis"), backend.labels("local")
+        self._fallbacks = Counter(
+            "feature_api_rate_limit_fallbacks",
+            "Calls that Redis left without an answer; this process decided alone.",
+            registry=registry,
+        )
+
+    def told(self, redis: bool) -> None:
+        self._redis.set(redis)
+        self._local.set(not redis)
+
+    def failed(self) -> None:
+        self._fallbacks.inc()
 
 
 @lru_cache(10_000)
@@ -169,3 +188,7 @@ def exposition(registry: CollectorRegistry) -> bytes:
 
 def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
+
+
+def _with_request(logger: object, method: str, event: Any) -> Any:
+    return {**event, **REQUEST.get()}

@@ -1,45 +1,75 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from secrets import token_bytes
+from time import monotonic
 
-from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.attempts import LimitedAttempts
 from app.adapters.documents import RegisteredDocuments
-from app.adapters.rate_limit import LocalBuckets
 from app.adapters.security_events import RecordedEvents
+from app.adapters.shared_buckets import SharedBuckets
+from app.auth.access_tokens import SignedAccessTokens
 from app.auth.actors import Actors
-from app.auth.keys import KeysError, development_keys, read_keys
-from app.auth.tokens import Tokens, Verifier
-from app.config import Settings, SettingsError
+from app.auth.api_tokens import ApiTokenActors
+from app.auth.keys import public_keys
+from app.auth.passwords import BoundedPasswords
+from app.auth.stored_keys import KeyMaker, KeyReader
+from app.auth.tokens import Verifier
+from app.config.settings import Settings
 from app.context import RequestContext
+from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
-from app.db.pool import PoolSettings
 from app.db.security_event import SqlSecurityEvents
+from app.db.session import SqlSessions
+from app.db.signing_key import SqlSigningKeys
 from app.db.user import SqlUsers
 from app.db.user_audit import SqlUserEntries
 from app.db.user_write import SqlUserWrites
+from app.domain.api_token.model import TokenLimits
+from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.security_event.service import SecurityEventService
+from app.domain.session.model import Origin
+from app.domain.session.service import SessionPorts, SessionService
 from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
-from app.engine.limits import Limits
-from app.engine.operation import Engine, RequestError
+from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
+from app.kernel.secret import ENTROPY
+from app.parts import (
+    attempt_limits_of,
+    effort_of,
+    engine_limits_of,
+    lifetimes_of,
+    policies_of,
+    pool_settings,
+    redis_buckets_of,
+    redis_of,
+    ring_of,
+    tokens_of,
+    trusted_documents,
+)
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics, SecurityMetrics
+from app.telemetry import (
+    DatabaseMetrics,
+    DocumentMetrics,
+    EngineMetrics,
+    HttpMetrics,
+    RateLimitMetrics,
+    SecurityMetrics,
+)
 from app.web.documents import Documents
-from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,8 @@ class Stores:
     user_writes: SqlUserWrites
     user_entries: SqlUserEntries
     security_events: SqlSecurityEvents
+    api_tokens: SqlApiTokens
+    sessions: SqlSessions
 
 
 class Wiring:
@@ -63,27 +95,59 @@ class Wiring:
         self.http_metrics = HttpMetrics(self.registry)
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
-        self.redis = _redis(settings)
-        self.stores = Stores(
-            SqlUsers(self.database),
-            SqlFeatures(self.database),
-            SqlEntries(self.database),
-            SqlUserWrites(self.database, new_id),
-            SqlUserEntries(self.database),
-            SqlSecurityEvents(self.database),
+        self.redis = redis_of(settings)
+        database = self.database
+        self.stores = stores = Stores(
+            SqlUsers(database),
+            SqlFeatures(database),
+            SqlEntries(database),
+            SqlUserWrites(database, new_id),
+            SqlUserEntries(database),
+            SqlSecurityEvents(database),
+            SqlApiTokens(database, new_id),
+            SqlSessions(database),
         )
-        self.security_events = RecordedEvents(
-            self.stores.security_events.append, SecurityMetrics(self.registry), new_id
-        )
+        self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
-        self.actors = Actors(verifier, self.stores.users.fetch_actor, utc_now, settings.actor_ttl)
-        self._buckets = LocalBuckets()
+        self.api_token_actors = ApiTokenActors(
+            stores.api_tokens.fetch_actor,
+            stores.api_tokens.note_uses,
+            settings.actor_ttl,
+            settings.database_acquire_timeout,
+        )
+        self.ring = ring_of(settings)
+        self.key_reader = self._key_reader()
+        learn = [self.key_reader.learn] if self.key_reader else []
+        self.actors = Actors(
+            verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
+        )
+        self._token_means = Means(
+            stores.api_tokens,
+            self.security_events.announce,
+            TokenLimits(settings.api_token_limit, settings.api_token_days),
+            utc_now,
+            new_id,
+            partial(token_bytes, ENTROPY),
+        )
+        self._redis_buckets = redis_buckets_of(settings, RateLimitMetrics(self.registry))
+        self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
+        self.passwords = BoundedPasswords(effort_of(settings))
+        self._session_ports = SessionPorts(
+            self.stores.sessions,
+            self.passwords,
+            SignedAccessTokens(self.tokens),
+            LimitedAttempts(self.limiter),
+            self.security_events,
+            utc_now,
+            new_id,
+        )
         self._points = PointLimits(settings.guest_points, settings.user_points)
+        self.policies = policies_of(settings)
         self.engine = Engine(
             core,
             costs,
-            _limits(settings),
+            engine_limits_of(settings),
             settings.max_tokens,
             suggestions=settings.environment == "development",
             executor=settings.executor,
@@ -97,7 +161,7 @@ class Wiring:
         return RequestContext(
             actor,
             request_id,
-            RateLimitService(actor, self._buckets, utc_now, self._points, client),
+            RateLimitService(actor, self.limiter, utc_now, self._points, client),
             cost,
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
@@ -112,14 +176,34 @@ class Wiring:
                 utc_now,
                 new_id,
             ),
-            SecurityEventService(actor, stores.security_events, self.security_events, request_id, client, utc_now),
+            self.security_event_service(actor, request_id, client),
+            ApiTokenService(actor, self._token_means, request_id, client),
         )
+
+    def security_event_service(self, actor: Actor, request_id: str, client: str) -> SecurityEventService:
+        kept = self.stores.security_events
+        return SecurityEventService(actor, kept, self.security_events, request_id, client, utc_now)
+
+    def session_service(self, actor: Actor, origin: Origin) -> SessionService:
+        lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
+        return SessionService(actor, origin, self._session_ports, lifetimes, limits)
 
     def _documents(self) -> Documents:
         settings, record = self.settings, DocumentMetrics(self.registry).record
         ttl = settings.persisted_query_ttl
         store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
         return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
+
+    def _key_reader(self) -> KeyReader | None:
+        """None where no key ring is given: then all keys are those of the settings."""
+        if self.ring is None:
+            return None
+        fetch = SqlSigningKeys(self.database, new_id).fetch_all
+        return KeyReader(fetch, KeyMaker(self.ring), self.tokens.stored, utc_now)
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """Of this moment: those that tokens are checked with."""
+        return public_keys([*self.tokens.stored.public(utc_now()), *self.tokens.keys.keys])
 
     async def database_answers(self) -> bool:
         await fetch_applied(self.database)
@@ -135,76 +219,7 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        await self._redis_buckets.close()
+        self.passwords.close()
         await self.redis.aclose()
         await self.database.close()
-
-
-def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
-    """Texts by all of their ids, each valid. Raises SettingsError for the first that is not."""
-    if settings.trusted_documents == "off" or settings.trusted_documents_path is None:
-        return {}
-    try:
-        documents = read_manifest(settings.trusted_documents_path)
-    except ManifestError as error:
-        raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {error}") from None
-    for name, text in documents.items():
-        try:
-            engine.check(text)
-        except RequestError as error:
-            reason = " ".join(error.errors[0].message.split())
-            raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {name} cannot be run: {reason}") from None
-    return by_every_id(documents)
-
-
-def tokens_of(settings: Settings) -> Tokens:
-    """Raises SettingsError."""
-    try:
-        return Tokens(_keys(settings), settings.jwt_issuer, settings.jwt_audience)
-    except KeysError as error:
-        raise SettingsError(f"JWT_KEYS: {error}") from None
-
-
-def development_key_file(settings: Settings) -> Path:
-    return settings.data_dir / "jwt-keys.json"
-
-
-def _keys(settings: Settings) -> KeySet:
-    if settings.jwt_keys is not None:
-        return read_keys(settings.jwt_keys.get_secret_value())
-    if settings.jwt_keys_file is not None:
-        try:
-            return read_keys(settings.jwt_keys_file.read_text())
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError("JWT_KEYS_FILE: the file cannot be read; check its path and its permissions") from None
-    return development_keys(development_key_file(settings))
-
-
-def pool_settings(settings: Settings) -> PoolSettings:
-    if settings.database_url is None:
-        raise SettingsError("DATABASE_URL: set it, or start with `make run`, which brings a database along")
-    return PoolSettings(
-        url=settings.database_url.get_secret_value(),
-        role=settings.database_role,
-        size=settings.database_pool_size,
-        connect_timeout=settings.database_connect_timeout,
-        acquire_timeout=settings.database_acquire_timeout,
-        statement_timeout=settings.database_statement_timeout,
-        prepare=settings.database_prepare,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        depth=settings.max_depth,
-        aliases=settings.max_aliases,
-        root_fields=settings.max_root_fields,
-        directives=settings.max_directives,
-        fields=settings.max_fields,
-        document_bytes=settings.max_document_bytes,
-    )
-
-
-def _redis(settings: Settings) -> Redis:
-    if settings.redis_url is None:
-        raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
-    return Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=1, socket_connect_timeout=1)

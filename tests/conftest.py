@@ -5,5 +5,8 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.world",
     "tests.fixtures.server",
+    "tests.fixtures.production",
     "tests.fixtures.embedded",
+    "tests.fixtures.rotation",
+    "tests.fixtures.sessions",
 ]

@@ -1,15 +1,13 @@
-"""Security events, the trail of users, users who may be disabled, and the privilege to administer them (R23)."""
+"""Security events, the trail of users, and the privilege to administer them (R23)."""
 
 from app.db.migrations import execute_script
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# A disabled user keeps what it owns and did; its tokens are refused.
 USERS = """
-ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
 CREATE INDEX users_admins ON users (id) WHERE role = 'ADMIN' AND disabled_at IS NULL;
 
 CREATE TABLE user_audit_entries (
@@ -76,7 +74,7 @@ REVOKE EXECUTE ON FUNCTION forget_security_events FROM PUBLIC;
 """
 
 PRIVILEGES = """
-GRANT INSERT (id, name, email, role, created_at), UPDATE (name, email, role, disabled_at) ON users TO feature_api_app;
+GRANT UPDATE (name, email) ON users TO feature_api_app;
 GRANT SELECT, INSERT ON user_audit_entries, security_events TO feature_api_app;
 GRANT EXECUTE ON FUNCTION forget_security_events TO feature_api_app;
 """
@@ -88,12 +86,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the events and the trail of users; who is disabled stays so only where that is known afterwards."""
+    """Drops the events and the trail of users."""
     execute_script("""
-        REVOKE INSERT (id, name, email, role, created_at), UPDATE (name, email, role, disabled_at)
-            ON users FROM feature_api_app;
+        REVOKE UPDATE (name, email) ON users FROM feature_api_app;
         DROP TABLE security_events, user_audit_entries;
         DROP FUNCTION forget_security_events;
         DROP INDEX users_admins;
-        ALTER TABLE users DROP COLUMN IF EXISTS disabled_at;
     """)

@@ -1,4 +1,4 @@
-"""Token buckets in the memory of this process; a store that processes share can take their place behind the port.
+"""Token buckets in the memory of this process: what one process alone has granted, exactly.
 
 Each process counts for itself: behind N of them an actor has up to N times the limit.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
-from app.domain.rate_limit.model import DROPS, Draw
+from app.domain.rate_limit.model import Draw, Policy
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -36,23 +36,24 @@ class LocalBuckets:
     def __init__(self, capacity: int = 100_000) -> None:
         self._capacity = capacity
         self._buckets: dict[str, Bucket] = {}
-        self._keys: dict[int, dict[str, None]] = {}  # by the second in which they are full: some sixty seconds
+        self._keys: dict[int, dict[str, None]] = {}  # by the second in which they are full: a window's worth of them
         self._seconds: list[int] = []  # a heap of those
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: str, limit: int, cost: int, now: datetime) -> Draw:
+    def take(self, key: str, policy: Policy, cost: int, now: datetime) -> Draw:
+        """A cost of 0 just looks; one below 0 gives back, up to a full bucket."""
         at = (now - EPOCH) // MICROSECOND
         self._sweep(at // SECOND)
-        full = limit * DROPS
+        limit, full = policy.limit, policy.full
         bucket = self._buckets.get(key)
         missing = 0
         if bucket is not None:  # where the limit has shrunk since, the bucket is empty rather than in debt
             missing = min(max(bucket.missing - max(at - bucket.at, 0) * limit, 0), full)
-        taken = missing + cost * DROPS <= full
+        taken = missing + cost * policy.drops <= full
         if taken:
-            missing += cost * DROPS
+            missing = max(missing + cost * policy.drops, 0)
         self._put(key, bucket, missing, at, limit)
         return Draw(taken, full - missing)
 

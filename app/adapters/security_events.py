@@ -37,7 +37,7 @@ class RecordedEvents:
         if not self._flood.passes(event):
             self._metrics.not_kept("repeated")
             return
-        _log(event)
+        log_event(event)
         if len(self._waiting) >= self._size:
             self._metrics.not_kept("full")
             return
@@ -46,7 +46,7 @@ class RecordedEvents:
 
     def announce(self, event: SecurityEvent) -> None:
         self._metrics.told(event.kind)
-        _log(event)
+        log_event(event)
 
     async def flush(self) -> None:
         """Writes all that waits. Raises Unavailable; then what was not written waits on."""
@@ -84,8 +84,8 @@ class RecordedEvents:
             self._metrics.not_kept("refused")
 
 
-def _log(event: SecurityEvent) -> None:
-    """As a warning, so that it is there unless only errors are logged."""
+def log_event(event: SecurityEvent) -> None:
+    """As a warning, so that it is there unless only errors are logged. At the command line, an `Announce` by itself."""
     request = {} if event.request_id is None else {"request_id": event.request_id}
     log.warning(
         "security event",
@@ -93,7 +93,7 @@ def _log(event: SecurityEvent) -> None:
         user=None if event.actor_id is None else hashed(event.actor_id),
         subject=_named(event.subject),
         address=event.address,
-        facts=dict(event.facts),
+        facts={name: _named(fact) for name, fact in event.facts.items()},
         **request,
     )
 

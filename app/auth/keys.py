@@ -2,10 +2,12 @@
 
 import json
 import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import Key, KeySet, OKPKey
 
 
 class KeysError(Exception):
@@ -26,13 +28,30 @@ def read_keys(text: str) -> KeySet:
     return keys
 
 
+def public_keys(keys: Iterable[Key]) -> list[dict[str, str]]:
+    """As others may know them, each with what it is for: these members and no other."""
+    names = ("kty", "crv", "x", "kid")
+    return [{**{name: str(key[name]) for name in names}, "use": "sig", "alg": "Ed25519"} for key in keys]
+
+
 def development_keys(file: Path) -> KeySet:
     """Those in the file, which is made with a new private key where it is missing."""
+    return read_keys(keep_private(file, _new_set))
+
+
+def keep_private(file: Path, make: Callable[[], str]) -> str:
+    """The file's text, which is made where it is missing: once, however many try, and for nobody else's eyes."""
     if not file.exists():
-        key = OKPKey.generate_key("Ed25519", parameters={"use": "sig"}, private=True, auto_kid=True)
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump(KeySet([key]).as_dict(private=True), stream)
-        draft.replace(file)
-    return read_keys(file.read_text())
+            stream.write(make())
+        with suppress(FileExistsError):
+            file.hardlink_to(draft)
+        draft.unlink()
+    return file.read_text()
+
+
+def _new_set() -> str:
+    key = OKPKey.generate_key("Ed25519", parameters={"use": "sig"}, private=True, auto_kid=True)
+    return json.dumps(KeySet([key]).as_dict(private=True))

@@ -32,7 +32,7 @@ COLUMNS = tuple(column)
 READINGS = Readings(
     AuditEntry,
     COLUMNS,
-    {VALUES: frozenset({"changed_fields", "old_values", "new_values"}), METADATA: METADATA},
+    {VALUES: ("changed_fields", "old_values", "new_values"), METADATA: METADATA},
     "actor",
     "actor_id",
 )

@@ -15,7 +15,7 @@ from app.db.reading import Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
 from app.domain.feature.events import Change
-from app.domain.feature.model import DETAILS, METADATA, Feature, FeatureOrder, FeaturePageRequest, FeatureScope
+from app.domain.feature.model import UNREAD, Feature, FeatureOrder, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage
 from app.kernel.cursor import encode_cursor
 from app.kernel.errors import DomainError, DuplicateName, LimitExceeded
@@ -31,7 +31,7 @@ SORTS = {
 }
 OWNERS = bindparam("ids", type_=ARRAY(Uuid))
 OWNER = [column.name for column in COLUMNS].index("owner_id")
-READINGS = Readings(Feature, COLUMNS, {METADATA: METADATA, DETAILS: DETAILS}, "owner", "owner_id")
+READINGS = Readings(Feature, COLUMNS, {(name,): (name,) for name in UNREAD}, "owner", "owner_id")
 BY_NAME = Statement(
     "feature.by_name",
     select(features.c.id).where(

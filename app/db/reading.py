@@ -1,7 +1,9 @@
 """Which columns of a noun are read for what is wanted, and how a row becomes the domain object."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -25,32 +27,32 @@ class Reading[T]:
         return self.leading if shape.bounded else self.exact
 
 
-@dataclass(slots=True)
 class Readings[T]:
     """Of one noun. `parts`: the columns that are left out together, by the fields that need them; `along`: the field
     for the user who comes along, by the column that names him. There are few readings, as clients choose among them:
     each is a statement of its own on every connection."""
 
-    model: Callable[..., T]
-    columns: Sequence[Column[Any]]
-    parts: Mapping[frozenset[str], frozenset[str]]
-    along: str
-    key: str
-    _made: dict[tuple[frozenset[str], bool], Reading[T]] = field(default_factory=dict)
+    def __init__(
+        self,
+        model: Callable[..., T],
+        columns: Sequence[Column[Any]],
+        parts: Mapping[Sequence[str], Sequence[str]],
+        along: str,
+        key: str,
+    ) -> None:
+        self._model, self._columns, self._parts, self._along, self._key = model, columns, parts, along, key
+        self.of = lru_cache(256)(self._of)  # clients choose what is wanted, too
+        self._make = cache(self._made)
 
-    def of(self, want: Want) -> Reading[T]:
-        unwanted: frozenset[str] = frozenset()
-        if want is not None:
-            unwanted = unwanted.union(*(names for needed, names in self.parts.items() if needed.isdisjoint(want)))
-        joined = want is not None and self.along in want
-        found = self._made.get((unwanted, joined))
-        if found is None:
-            found = self._made[unwanted, joined] = self._make(unwanted, joined)
-        return found
+    def _of(self, want: Want) -> Reading[T]:
+        if want is None:
+            return self._make(frozenset(), False)
+        unwanted = [columns for needed, columns in self._parts.items() if want.isdisjoint(needed)]
+        return self._make(frozenset(chain.from_iterable(unwanted)), self._along in want)
 
-    def _make(self, unwanted: frozenset[str], joined: bool) -> Reading[T]:
-        columns = tuple(null().label(c.name) if c.name in unwanted else c for c in self.columns)
-        model, width = self.model, len(columns)
+    def _made(self, unwanted: frozenset[str], joined: bool) -> Reading[T]:
+        columns = tuple(null().label(c.name) if c.name in unwanted else c for c in self._columns)
+        model, width = self._model, len(columns)
         if not joined:
             return Reading(columns, None, lambda row: model(*row), lambda row: model(*row[:width]))
 
@@ -59,4 +61,4 @@ class Readings[T]:
             named = User(*cells[width : width + user.WIDTH]) if cells[width] is not None else None
             return model(*cells[:width], named)
 
-        return Reading(columns, user.along(self.key), make, make)
+        return Reading(columns, user.along(self._key), make, make)

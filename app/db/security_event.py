@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Integer, Text, Uuid, any_, bindparam, func, select
@@ -15,11 +16,13 @@ from app.db.tables import security_events
 from app.domain.security_event.model import (
     ORDER,
     KeptEvent,
+    SecurityEvent,
     SecurityEventFilter,
     SecurityEventPageRequest,
     position_of,
 )
 from app.domain.security_event.ports import SecurityEventPage
+from app.domain.security_event.rules import kept
 from app.kernel.cursor import encode_cursor
 from app.kernel.ids import SecurityEventId
 from app.kernel.page import cut
@@ -87,9 +90,9 @@ class SqlSecurityEvents:
         return int((await self._database.fetch(FORGET, days=days, most=most))[0][0])
 
 
-async def append_with(transaction: Transaction, events: Sequence[KeptEvent]) -> None:
+async def append_with(transaction: Transaction, id: UUID, event: SecurityEvent) -> None:
     """In a write's own transaction: kept with the write, or not at all."""
-    await transaction.fetch(APPEND, **_binds(events))
+    await transaction.fetch(APPEND, **_binds([kept(SecurityEventId(id), event)]))
 
 
 def values_of(filter: SecurityEventFilter) -> dict[str, object]:

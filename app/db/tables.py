@@ -1,6 +1,6 @@
 """The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
@@ -16,7 +16,32 @@ users = Table(
     # Counted in the statement that changes a status, bound by a CHECK (R6); the limit is the one in force at the time.
     Column("active_features", Integer, nullable=False),
     Column("active_limit", Integer, nullable=False),
+    Column("password_hash", Text),  # written, but never read: the application may not (see account_of_email)
+    Column("password_version", Integer, nullable=False),
     Column("disabled_at", TIMESTAMP(timezone=True)),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("last_used_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("user_agent", Text),
+    Column("address", Text),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("session_id", Uuid, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("used_at", TIMESTAMP(timezone=True)),
+    Column("nonce", LargeBinary),
 )
 
 user_audit_entries = Table(  # append-only
@@ -89,4 +114,35 @@ outbox = Table(  # what the relay publishes, in commit order
     Column("feature_id", Uuid, nullable=False),
     Column("payload", JSONB, nullable=False),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the token's text, which is not kept
+    Column("hint", Text, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("created_by", Uuid, nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("last_used_at", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("algorithm", Text, nullable=False),
+    Column("public_jwk", JSONB, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),  # under the key ring: listed in db/encrypted.py
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_from", TIMESTAMP(timezone=True), nullable=False),
+    Column("signs_until", TIMESTAMP(timezone=True)),
+    Column("verifies_until", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
 )

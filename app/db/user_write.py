@@ -12,11 +12,10 @@ from app.db.statement import Statement
 from app.db.tables import user_audit_entries, users
 from app.db.user import COLUMNS
 from app.domain.security_event.model import SecurityEvent
-from app.domain.security_event.rules import kept
 from app.domain.user.model import User, UserAuditEntry
 from app.kernel.clock import NewId
 from app.kernel.errors import DuplicateEmail
-from app.kernel.ids import SecurityEventId, UserId
+from app.kernel.ids import UserId
 
 EMAIL_IS_TAKEN = ("users_email_unique", "users_email_unique_in_any_case")
 CREATED = ("id", "name", "email", "role", "created_at")
@@ -46,6 +45,12 @@ UPDATE = Statement(
     .where(column.id == bindparam("user_id", type_=Uuid))
     .values({name: bindparam(f"user_{name}", type_=column[name].type) for name in CHANGED}),
 )
+SET_PASSWORD = Statement(
+    "user.set_password",
+    update(users)
+    .where(column.id == bindparam("of_id", type_=Uuid))
+    .values(password_hash=bindparam("new_hash"), password_version=column.password_version + 1),
+)
 LOG = Statement(
     "user_audit.insert",
     insert(user_audit_entries).values(
@@ -73,8 +78,15 @@ class SqlUserWork:
         values = {f"user_{name}": getattr(after, name) for name in names}
         await self._transaction.fetch(INSERT if before is None else UPDATE, **values)
         await self._transaction.fetch(LOG, **{f"entry_{name}": getattr(entry, name) for name in ENTRY})
+        await self._append(event)
+
+    async def set_password(self, id: UserId, password_hash: str, event: SecurityEvent | None) -> None:
+        await self._transaction.fetch(SET_PASSWORD, of_id=id, new_hash=password_hash)
+        await self._append(event)
+
+    async def _append(self, event: SecurityEvent | None) -> None:
         if event is not None:
-            await append_with(self._transaction, [kept(SecurityEventId(self._new_id()), event)])
+            await append_with(self._transaction, self._new_id(), event)
 
 
 class SqlUserWrites:

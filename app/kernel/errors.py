@@ -5,6 +5,7 @@ DomainError
 ├── NotFound             no such object, or the actor may not see it
 ├── DuplicateName        the owner has another live feature of that name
 ├── LimitExceeded        the owner has as many active features as allowed
+├── TokenLimitExceeded   the user has as many live API tokens as allowed
 ├── InvalidTransition    the status does not lead there
 ├── StaleVersion         the object changed since the caller read it
 ├── DuplicateEmail       another user has that email
@@ -14,6 +15,7 @@ DomainError
 ├── BadUserInput         an argument, id or cursor that no correct client sends
 ├── QueryTooComplex      the operation costs more than one request may
 ├── RateLimited          the actor has spent the points of this minute
+│   └── TooManyAttempts  too many logins or refreshes in this minute
 └── Unavailable          a server that we need is away or too slow; try again
 """
 
@@ -28,6 +30,7 @@ type ErrorCode = Literal[
     "NOT_FOUND",
     "DUPLICATE_NAME",
     "FEATURE_LIMIT_EXCEEDED",
+    "TOKEN_LIMIT_EXCEEDED",
     "INVALID_TRANSITION",
     "STALE_VERSION",
     "DUPLICATE_EMAIL",
@@ -100,6 +103,14 @@ class LimitExceeded(DomainError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The owner has {limit} active features, the most allowed: archive or deactivate one first.")
+        self.limit = limit
+
+
+class TokenLimitExceeded(DomainError):
+    code = "TOKEN_LIMIT_EXCEEDED"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The user has {limit} tokens that live, the most allowed: revoke one first.")
         self.limit = limit
 
 
@@ -212,6 +223,14 @@ class RateLimited(DomainError):
     @property
     def facts(self) -> dict[str, object]:
         return {"limit": self.limit, "cost": self.cost, "retryAfter": self.retry_after}
+
+
+class TooManyAttempts(RateLimited):
+    """`limit` a minute, from one address or at one account: which of them is not told."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__(limit, 1, retry_after)
+        self.message = f"Too many attempts: try again in {retry_after} s."
 
 
 class Unavailable(DomainError):

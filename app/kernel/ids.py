@@ -11,6 +11,8 @@ FeatureId = NewType("FeatureId", UUID)
 AuditEntryId = NewType("AuditEntryId", UUID)
 UserAuditEntryId = NewType("UserAuditEntryId", UUID)
 SecurityEventId = NewType("SecurityEventId", UUID)
+ApiTokenId = NewType("ApiTokenId", UUID)
+SessionId = NewType("SessionId", UUID)
 
 
 def global_id(noun: str, key: UUID) -> str:

@@ -20,6 +20,7 @@ READS: Mapping[str, Callable[[RequestContext], Fetch]] = {
     "AuditEntry": lambda context: context.audit.get_many,
     "UserAuditEntry": lambda context: context.administration.entries_by_id,
     "SecurityEvent": lambda context: context.security_event.get_many,
+    "ApiToken": lambda context: context.api_token.get_many,
 }
 
 

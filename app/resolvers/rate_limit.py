@@ -17,4 +17,4 @@ DryRun = Annotated[
 class RateLimitQuery:
     @root_field(RateLimit, "Where you stand with your points, this operation paid for.")
     async def rate_limit(self, info: Info, dry_run: DryRun = False) -> model.RateLimit:
-        return info.context.rate_limit.status(info.context.cost)
+        return await info.context.rate_limit.status(info.context.cost)

@@ -5,6 +5,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from app.engine.weights import read_costs
+from app.resolvers.api_token import ApiTokenMutation
 from app.resolvers.audit import AuditQuery
 from app.resolvers.feature import FeatureMutation, FeatureQuery
 from app.resolvers.node import NodeQuery
@@ -12,6 +13,7 @@ from app.resolvers.rate_limit import RateLimitQuery
 from app.resolvers.security_event import SecurityEventQuery
 from app.resolvers.user import UserQuery
 from app.resolvers.user_mutation import UserMutation
+from app.schema.api_token import ApiToken
 from app.schema.audit import AuditEntry
 from app.schema.errors import ERROR_TYPES
 from app.schema.feature import Feature
@@ -27,14 +29,14 @@ class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery, SecurityEventQuery, 
 
 
 @strawberry.type(description="Every write. Several in one request are several transactions, in their order.")
-class Mutation(FeatureMutation, UserMutation):
+class Mutation(FeatureMutation, UserMutation, ApiTokenMutation):
     pass
 
 
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[User, Feature, AuditEntry, UserAuditEntry, SecurityEvent, *ERROR_TYPES],
+    types=[User, Feature, AuditEntry, UserAuditEntry, SecurityEvent, ApiToken, *ERROR_TYPES],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

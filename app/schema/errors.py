@@ -27,6 +27,9 @@ class ErrorCode(enum.Enum):
     FEATURE_LIMIT_EXCEEDED = strawberry.enum_value(
         "FEATURE_LIMIT_EXCEEDED", description="The owner has as many active features as allowed."
     )
+    TOKEN_LIMIT_EXCEEDED = strawberry.enum_value(
+        "TOKEN_LIMIT_EXCEEDED", description="The user has as many tokens that live as allowed."
+    )
     INVALID_TRANSITION = strawberry.enum_value("INVALID_TRANSITION", description="The status does not lead there.")
     STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
     DUPLICATE_EMAIL = strawberry.enum_value("DUPLICATE_EMAIL", description="Another user has that email.")
@@ -81,6 +84,10 @@ class LimitExceededTold(Told[errors.LimitExceeded]):
     pass
 
 
+class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]):
+    pass
+
+
 class InvalidTransitionTold(Told[errors.InvalidTransition]):
     pass
 
@@ -103,6 +110,7 @@ TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
     errors.NotFound: NotFoundTold,
     errors.DuplicateName: DuplicateNameTold,
     errors.LimitExceeded: LimitExceededTold,
+    errors.TokenLimitExceeded: TokenLimitExceededTold,
     errors.InvalidTransition: InvalidTransitionTold,
     errors.StaleVersion: StaleVersionTold,
     errors.DuplicateEmail: DuplicateEmailTold,
@@ -118,6 +126,7 @@ problem = Describes(errors.Problem)
 not_found = Describes(NotFoundTold)
 duplicate = Describes(DuplicateNameTold)
 exceeded = Describes(LimitExceededTold)
+token_limit = Describes(TokenLimitExceededTold)
 transition = Describes(InvalidTransitionTold)
 conflict = Describes(errors.Conflict)
 stale = Describes(StaleVersionTold)
@@ -159,6 +168,16 @@ class LimitExceededError(UserError):
     path: list[str] | None = exceeded.column(input_path, description=PATH)
     limit: int | None = exceeded.column(  # nullable as ValidationError's is, so that one query may select both
         lambda e: e.error.limit, description="How many active features an owner may have; never null."
+    )
+
+
+@token_limit.type
+class TokenLimitExceededError(UserError):
+    """The user has as many tokens that live as allowed: neither revoked nor run out."""
+
+    path: list[str] | None = token_limit.column(input_path, description=PATH)
+    limit: int | None = token_limit.column(
+        lambda e: e.error.limit, description="How many tokens that live a user may have; never null."
     )
 
 
@@ -218,6 +237,7 @@ ERROR_TYPES = [
     NotFoundError,
     DuplicateNameError,
     LimitExceededError,
+    TokenLimitExceededError,
     InvalidTransitionError,
     StaleVersionError,
     DuplicateEmailError,

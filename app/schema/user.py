@@ -11,15 +11,18 @@ from app.domain.user import model
 from app.engine.declare import Describes
 from app.kernel.ids import global_id
 from app.kernel.page import Page, PageEdge
+from app.loaders.api_token import token_pages_by_user
 from app.loaders.audit import entry_pages_by_actor
 from app.loaders.feature import feature_pages_by_owner
 from app.loaders.user import user_counts, user_entry_pages
+from app.schema.api_token import token_page_request
 from app.schema.audit_request import entry_page_request
 from app.schema.connection import After, Before, First, Last, PageInfo, window_of
 from app.schema.feature_request import feature_page_request
 from app.schema.words import ABSENT, ID, Node
 
 if TYPE_CHECKING:
+    from app.schema.api_token import ApiTokenConnection
     from app.schema.audit import AuditEntryConnection
     from app.schema.feature import FeatureConnection
     from app.schema.user_audit import UserAuditEntryConnection
@@ -76,6 +79,12 @@ class User(Node):
             arguments=user_entry_page_request,
             description="What was done to this user, newest first; null for all but administrators.",
         )
+    )
+    api_tokens: Annotated["ApiTokenConnection", strawberry.lazy("app.schema.api_token")] = user.edge(
+        token_pages_by_user,
+        key=lambda u: u.id,
+        arguments=token_page_request,
+        description="This user's API tokens, newest first, of those you may see.",
     )
 
 

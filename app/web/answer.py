@@ -77,7 +77,7 @@ def _turned_away(error: DomainError) -> Answer:
     if isinstance(error, Unauthenticated):
         return Answer(401, body, {"www-authenticate": 'Bearer error="invalid_token"'})
     if isinstance(error, RateLimited):
-        return Answer(429, body, {"retry-after": str(error.retry_after)})
+        return Answer(429, body)  # when to come again is among the headers of every answer
     if isinstance(error, Unavailable):
         return Answer(503, body, {"retry-after": str(error.retry_after)})
     return Answer(422, body)

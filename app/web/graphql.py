@@ -17,6 +17,7 @@ from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
 from app.web.headers import Headers, read_headers
 from app.web.observe import about
+from app.web.rate_headers import rate_limit_headers
 from app.web.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
@@ -76,10 +77,11 @@ class GraphQLEndpoint:
             answer = await self._answer(scope, receive, headers, media)
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             answer = self._answers.to(error, media == LEGACY, facts.request_id)
+        limit = () if facts.decision is None else rate_limit_headers(facts.decision)
         if method == "POST":
-            return respond(answer, media)
+            return respond(answer, media, limit)
         unless, guest = headers.get(b"if-none-match"), facts.actor is GUEST
-        return respond_to_get(answer, media, unless, guest, self._settings.max_age)
+        return respond_to_get(answer, media, limit, unless, guest, self._settings.max_age)
 
     def _is_visit(self, scope: Scope, headers: Headers) -> bool:
         """A browser comes for GraphiQL."""

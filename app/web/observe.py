@@ -8,9 +8,12 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.domain.rate_limit.model import Decision
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import new_hex
+from app.kernel.ids import UserId
 from app.telemetry import REQUEST, AccessLog, HttpMetrics, hashed
+from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one
 FACTS = "feature_api.facts"
@@ -18,11 +21,13 @@ FACTS = "feature_api.facts"
 
 @dataclass(slots=True)
 class Facts:
-    """Filled in by whoever answers."""
+    """Filled in by whoever answers. `route`: the template of the path, where the path is not its own."""
 
     request_id: str
     actor: Actor = GUEST
     operation: str | None = None
+    decision: Decision | None = None  # of the rate limit, where it was asked
+    route: str | None = None
 
 
 def about(scope: Scope) -> Facts:
@@ -34,8 +39,11 @@ def about(scope: Scope) -> Facts:
 class Observe:
     """The outermost middleware. `routes`: the paths that metrics tell apart; all others are "other"."""
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, routes: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: HttpMetrics, routes: frozenset[str], protections: SecurityHeaders
+    ) -> None:
         self._app, self._metrics, self._routes, self._log = app, metrics, routes, AccessLog()
+        self._protections = protections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,14 +60,17 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = message["headers"]
+                own = (b"x-request-id", request_id.encode())
+                message["headers"] = [*headers, own, *self._protections.beside(headers)]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            method, route = scope["method"], scope["path"] if scope["path"] in self._routes else "other"
+            method = scope["method"]
+            route = facts.route or (scope["path"] if scope["path"] in self._routes else "other")
             self._metrics.record(method, route, status, seconds)
             self._log.write(
                 {

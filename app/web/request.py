@@ -42,6 +42,11 @@ def read_query(query: bytes, headers: Headers, max_bytes: int) -> dict[str, Any]
 
 async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Any:
     """Of a POST: any JSON value. Raises Refused."""
+    return _json(await read_bytes(receive, headers, max_bytes), "The body")
+
+
+async def read_bytes(receive: Receive, headers: Headers, max_bytes: int) -> bytes:
+    """A body that says it is JSON, as it was sent. Raises Refused."""
     if _media_type(headers.get(b"content-type", "")) != JSON:
         raise _unsupported("Send the request as JSON in UTF-8, with the header `Content-Type: application/json`.")
     encoding = headers.get(b"content-encoding")
@@ -49,7 +54,7 @@ async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Any:
         # Not worth a decompression bomb: requests are short, and long documents can be persisted.
         message, accepted = "Send the body as it is, without Content-Encoding.", {"accept-encoding": "identity"}
         raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, accepted)
-    return _json(await _body(receive, headers.get(b"content-length", ""), max_bytes), "The body")
+    return await _body(receive, headers.get(b"content-length", ""), max_bytes)
 
 
 @lru_cache(maxsize=64)

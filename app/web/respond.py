@@ -31,22 +31,24 @@ class Reply:
         await send({"type": "http.response.body", "body": self.content})
 
 
-def respond(answer: Answer, media: str) -> Reply:
-    """To a POST."""
-    return _reply(answer.status, [*_own(answer), VARY], _bytes(answer), media)
+def respond(answer: Answer, media: str, limit: RawHeaders) -> Reply:
+    """To a POST. No cache may keep it: a token's text may be in it. `limit`: what is told of the caller's rate limit."""
+    return _reply(answer.status, [*_own(answer), NO_STORE, VARY, *limit], _bytes(answer), media)
 
 
-def respond_to_get(answer: Answer, media: str, unless: str | None, guest: bool, max_age: int) -> Reply:
+def respond_to_get(
+    answer: Answer, media: str, limit: RawHeaders, unless: str | None, guest: bool, max_age: int
+) -> Reply:
     """To a HEAD too, of which the server leaves the body out. `unless`: the header If-None-Match; `max_age` in seconds,
-    0 for "ask again each time"."""
+    0 for "ask again each time". What caches keep tells nobody's `limit`."""
     content = _bytes(answer)
     if not answer.kept:
-        return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER], content, media)
+        return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER, *limit], content, media)
     tag = f'"{sha256(media.encode() + content).hexdigest()[:32]}"'
     freshness = f"max-age={max_age}" if max_age else "no-cache"
     control = f"{'public' if guest else 'private'}, {freshness}"
     headers = [(b"etag", tag.encode()), (b"cache-control", control.encode()), VARY_BY_CALLER]
-    if unless is not None and _matches(unless, tag):
+    if unless is not None and matches(unless, tag):
         return Reply(304, headers)
     return _reply(answer.status, headers, content, media)
 
@@ -63,7 +65,7 @@ def _own(answer: Answer) -> RawHeaders:
     return [(name.encode(), value.encode()) for name, value in answer.headers.items()] if answer.headers else ()
 
 
-def _matches(unless: str, tag: str) -> bool:
+def matches(unless: str, tag: str) -> bool:
     """By weak comparison (RFC 9110 §13.1.2): a proxy that compresses makes our tags weak."""
     return unless.strip() == "*" or tag in (found.strip().removeprefix("W/") for found in unless.split(","))
 

@@ -66,7 +66,10 @@ class Runner:
         elif cost > self._max_cost:
             raise QueryTooComplex(cost, self._max_cost, f"at most {self._max_cost} are allowed", dearest())
         else:
-            context.rate_limit.charge(cost, dearest)
+            try:
+                await context.rate_limit.charge(cost, dearest)
+            finally:
+                caller.facts.decision = context.rate_limit.decision
             if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
                 await self._documents.keep(found)
         result = await self._engine.execute(operation, asked.variables, context)

@@ -1,15 +1,17 @@
 """The rows of a world, seeded at random; `damage` is the share of what breaks the schema's promises."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 from uuid import UUID
 
+from app.domain.api_token.model import ApiToken
 from app.domain.audit.model import AuditEntry
 from app.domain.feature.model import Feature
 from app.domain.security_event.model import KeptEvent
 from app.domain.user.model import User, UserAuditEntry
-from app.kernel.ids import AuditEntryId, FeatureId, SecurityEventId, UserAuditEntryId, UserId
+from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, SecurityEventId, UserAuditEntryId, UserId
 from app.kernel.json import Json
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
@@ -18,7 +20,8 @@ GONE = [UserId(UUID(int=0x1F00 + number)) for number in range(2)]
 MISSING = FeatureId(UUID(int=0x2F00))
 NEW = 0x9000  # ids from here on are those of what an operation writes
 BATCHES = (
-    *("users", "features", "feature pages", "entry pages", "feature counts", "entry counts", "user counts"),
+    *("users", "features", "feature pages", "entry pages", "token pages"),
+    *("feature counts", "entry counts", "user counts", "token counts"),
     *("user entry pages", "user entry counts", "events", "event counts"),
 )
 
@@ -39,6 +42,7 @@ class Rows(Protocol):
     entries: dict[AuditEntryId, AuditEntry]
     user_entries: dict[UserAuditEntryId, UserAuditEntry]
     events: dict[SecurityEventId, KeptEvent]
+    tokens: dict[ApiTokenId, ApiToken]
 
 
 class World:
@@ -56,6 +60,7 @@ class World:
         self.entries = {entry.id: entry for entry in (self._entry(number, feature_ids) for number in range(25))}
         self.user_entries = {entry.id: entry for entry in map(self._user_entry, range(8))}
         self.events = {event.id: event for event in map(self._event, range(12))}
+        self.tokens = {token.id: token for token in map(self._token, range(8))}
         self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.07}
         self.holes = damage > 0 and self.dice.random() < 0.3  # pages hold what is no node of theirs
 
@@ -146,3 +151,30 @@ class World:
             facts=NULL if self.broken() else Json(b'{"code": "FORBIDDEN"}'),
             created_at=EPOCH + timedelta(seconds=number),
         )
+
+    def _token(self, number: int) -> ApiToken:
+        token = stored_token(number, list(self.users))
+        if self.broken():
+            token = replace(token, kind=cast(Any, "LENT"))
+        if self.odd():
+            token = replace(token, scopes=["features:read", "no longer a scope"])
+        return replace(token, name=NULL) if self.broken() else token
+
+
+def stored_token(number: int, users: list[UserId]) -> ApiToken:
+    """Some end, are used, are revoked; two at a time were made at the same moment."""
+    user_id, made = users[number % 3], EPOCH + timedelta(days=number // 2)
+    personal = number % 4 > 0
+    return ApiToken(
+        id=ApiTokenId(UUID(int=0x6000 + number)),
+        user_id=user_id,
+        kind="PERSONAL" if personal else "SERVICE",
+        name=f"token {number}",
+        scopes=["features:read", "tokens:own"][: 1 + number % 2],
+        hint=f"fapi_p_{number:04}",
+        created_at=made,
+        created_by=user_id if personal else ADMIN,
+        expires_at=made + timedelta(days=30 if number % 3 else 3000),
+        last_used_at=made if number % 2 else None,
+        revoked_at=made if number % 5 == 4 else None,
+    )

@@ -13,8 +13,10 @@ from graphql import GraphQLEnumType, GraphQLError, GraphQLOutputType, located_er
 from graphql.execution.collect_fields import collect_subfields
 
 from app.context import RequestContext
+from app.domain.feature.model import Feature
 from app.engine import arguments, batched, faults, leaf, plan, plans, run
-from app.engine.shape import Level, Slot
+from app.engine.declare import Edge
+from app.engine.shape import Level, Slot, wanted
 from app.kernel.actor import Actor
 from tests.differential.data import ADMIN
 
@@ -205,6 +207,23 @@ def message_of_its_own(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run, "null_error", lambda label: GraphQLError(f"{label} is null"))
 
 
+def column_that_nobody_wanted(patch: pytest.MonkeyPatch) -> None:
+    """What is selected is not told to the store, which leaves it out."""
+    patch.setattr(plan, "wanted", lambda slot: wanted(slot) - {"metadata", "changes"})
+
+
+def unasked_who_came_along(patch: pytest.MonkeyPatch) -> None:
+    """Who comes along is handed out without the service being asked what may be seen."""
+
+    def joined(self: run.Run, level: Level, edge: Edge) -> list[Any]:
+        return [row.owner if isinstance(row, Feature) else row.actor for row in level.rows]
+
+    patch.setattr(run.Run, "_joined", joined)
+
+
+ON_POSTGRESQL: Mapping[str, Plant] = {
+    plant.__name__: plant for plant in (column_that_nobody_wanted, unasked_who_came_along)
+}
 ALL: Mapping[str, Plant] = {
     plant.__name__: plant
     for plant in (

@@ -2,9 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 
-from app.adapters.rate_limit import LocalBuckets
 from app.context import RequestContext
+from app.domain.api_token.model import ORDER as TOKEN_ORDER
+from app.domain.api_token.model import ApiToken, TokenLimits, TokenPageRequest, TokenScope
+from app.domain.api_token.model import position_of as token_position
+from app.domain.api_token.ports import ApiTokens, TokenPage
+from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.model import ORDER as ENTRY_ORDER
 from app.domain.audit.model import AuditEntry, AuditPageRequest, AuditScope, Parent
 from app.domain.audit.model import position_of as entry_position
@@ -15,7 +21,8 @@ from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.service import Limiter, RateLimitService
+from app.domain.security_event.model import SecurityEvent
 from app.domain.security_event.service import SecurityEventService
 from app.domain.user.administration import UserAdministration
 from app.domain.user.model import ORDER as USER_ORDER
@@ -24,21 +31,24 @@ from app.domain.user.model import position_of as user_position
 from app.domain.user.ports import UserPage
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
-from app.kernel.errors import DuplicateName, LimitExceeded
-from app.kernel.ids import AuditEntryId, FeatureId, UserId
+from app.kernel.clock import NewId
+from app.kernel.errors import DuplicateName, LimitExceeded, NotFound, TokenLimitExceeded
+from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, UserId
 from app.kernel.want import Want
 from tests.differential.data import World, now
 from tests.differential.paging import called, page_of
 from tests.differential.user_ports import MemoryEvents, MemoryUserEntries, MemoryUserWrites, Told
+from tests.fixtures.buckets import InMemory
 
 ACTIVE_LIMIT = 3
+TOKEN_LIMIT = 2
 
 
 def context_of(world: World, actor: Actor) -> RequestContext:
     return RequestContext(
         actor,
         "request",
-        RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
+        RateLimitService(actor, Limiter(InMemory(now)), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, MemoryUsers(world)),
         FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),
@@ -47,14 +57,24 @@ def context_of(world: World, actor: Actor) -> RequestContext:
             actor,
             MemoryUserWrites(world),
             MemoryUserEntries(world),
-            lambda event: None,
+            unheard,
             "request",
             "client",
             now,
             world.new_id,
         ),
         SecurityEventService(actor, MemoryEvents(world), Told(world.written), "request", "client", now),
+        ApiTokenService(actor, means(MemoryTokens(world), world.new_id), "request", "client"),
     )
+
+
+def means(tokens: ApiTokens, new_id: NewId) -> Means:
+    """Announcements are nobody's; what is random is counted."""
+    return Means(tokens, unheard, TokenLimits(TOKEN_LIMIT, 3650), now, new_id, lambda: new_id().bytes * 2)
+
+
+def unheard(event: SecurityEvent) -> None:
+    """What is kept with a write is compared as it is kept."""
 
 
 class MemoryUsers:
@@ -188,4 +208,59 @@ class MemoryEntries:
             if key_of(entry) == scope.key
             and scope.visible_to in (None, entry.owner_id)
             and (actions is None or entry.action in actions)
+        ]
+
+
+class MemoryTokens:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch_by_ids(self, ids: Sequence[ApiTokenId], visible_to: UserId | None) -> Mapping[ApiTokenId, ApiToken]:
+        called(self._world, "tokens", len(ids))
+        return {id: token for id, token in self._world.tokens.items() if visible_to in (None, token.user_id)}
+
+    async def fetch_pages_of_users(
+        self, ids: Sequence[UserId], request: TokenPageRequest, visible_to: UserId | None
+    ) -> Mapping[UserId, TokenPage]:
+        called(self._world, "token pages", len(ids))
+        return {id: self._page(request, TokenScope(id, visible_to)) for id in ids}
+
+    async def fetch_counts(self, scopes: Sequence[TokenScope]) -> Mapping[TokenScope, int]:
+        called(self._world, "token counts", len(scopes))
+        return {scope: len(self._found(scope)) for scope in scopes}
+
+    async def add(self, token: ApiToken, hash: bytes, limit: int, event: SecurityEvent) -> None:
+        called(self._world, "token add", 1)
+        if token.user_id not in self._world.users:
+            raise NotFound("There is no such user.", ("userId",))
+        theirs = [row for row in self._world.tokens.values() if row.user_id == token.user_id]
+        if sum(row.revoked_at is None and row.expires_at > now() for row in theirs) >= limit:
+            raise TokenLimitExceeded(limit)
+        self._world.tokens[token.id] = token
+        self._world.written.append(f"{hash.hex()} {token} {event}")
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator["MemoryTokens"]:
+        yield self
+
+    async def append(self, event: SecurityEvent) -> None:
+        self._world.written.append(f"kept {event}")
+
+    async def revoke(self, id: ApiTokenId, at: datetime, visible_to: UserId | None) -> ApiToken | None:
+        called(self._world, "token revoke", 1)
+        token = self._world.tokens.get(id)
+        if token is None or visible_to not in (None, token.user_id):
+            return None
+        self._world.tokens[id] = replace(token, revoked_at=token.revoked_at or at)
+        self._world.written.append(f"revoked {self._world.tokens[id]}")
+        return self._world.tokens[id]
+
+    def _page(self, request: TokenPageRequest, scope: TokenScope) -> TokenPage:
+        return page_of(self._world, self._found(scope), request.window, TOKEN_ORDER, token_position, scope)
+
+    def _found(self, scope: TokenScope) -> list[ApiToken]:
+        return [
+            token
+            for token in self._world.tokens.values()
+            if token.user_id == scope.user_id and scope.visible_to in (None, token.user_id)
         ]

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from app.adapters.rate_limit import LocalBuckets
 from app.context import RequestContext
+from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database, Rows, Transaction
 from app.db.feature import SqlFeatures
@@ -22,10 +22,11 @@ from app.db.statement import Statement
 from app.db.user import SqlUsers
 from app.db.user_audit import SqlUserEntries
 from app.db.user_write import SqlUserWrites
+from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.security_event.service import SecurityEventService
 from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
@@ -33,9 +34,10 @@ from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
 from tests.differential.compare import Case, Stand
 from tests.differential.data import NEW, now
-from tests.differential.ports import ACTIVE_LIMIT
+from tests.differential.ports import ACTIVE_LIMIT, means, unheard
 from tests.differential.stored import StoredRows
 from tests.differential.user_ports import Told
+from tests.fixtures.buckets import InMemory
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.servers import Servers
 
@@ -49,16 +51,18 @@ FAILING = (
     "audit.count",
     "user_audit.page",
     "security_event.page",
+    "api_token.page",
 )
 WRITTEN = """
 WITH changed AS (SELECT * FROM features WHERE id IN (SELECT feature_id FROM outbox))
 SELECT (to_jsonb(o) - 'id' - 'transaction_id')::text FROM outbox o
 UNION ALL SELECT f::text FROM changed f
-UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT owner_id FROM changed)
+UNION ALL SELECT (id, active_features, active_limit)::text FROM users WHERE id IN (SELECT owner_id FROM changed)
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1
 UNION ALL SELECT e::text FROM user_audit_entries e
 UNION ALL SELECT e::text FROM security_events e
 UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT user_id FROM user_audit_entries)
+UNION ALL SELECT t::text FROM api_tokens t WHERE id >= $1 OR revoked_at = $2
 ORDER BY 1
 """
 
@@ -106,7 +110,7 @@ class RolledBack(Noted):
         """What was written, row by row."""
         async with self._turn:
             self.ended = True
-            return [row[0] for row in await self._held.connection.fetch(WRITTEN, UUID(int=NEW))]
+            return [row[0] for row in await self._held.connection.fetch(WRITTEN, UUID(int=NEW), now())]
 
 
 class Postgres:
@@ -142,28 +146,29 @@ def _context(database: Database, actor: Actor, written: list[str]) -> RequestCon
     """As the wiring makes it, but that time stands still and ids are counted."""
     numbers = count(NEW)
 
-    def next_id() -> UUID:
+    def new_id() -> UUID:
         return UUID(int=next(numbers))
 
     return RequestContext(
         actor,
         "request",
-        RateLimitService(actor, LocalBuckets(), now, PointLimits(1000, 1000), "client"),
+        RateLimitService(actor, Limiter(InMemory(now)), now, PointLimits(1000, 1000), "client"),
         7,
         UserService(actor, SqlUsers(database)),
-        FeatureService(actor, SqlFeatures(database), "request", now, next_id, ACTIVE_LIMIT),
+        FeatureService(actor, SqlFeatures(database), "request", now, new_id, ACTIVE_LIMIT),
         AuditService(actor, SqlEntries(database)),
         UserAdministration(
             actor,
-            SqlUserWrites(database, next_id),
+            SqlUserWrites(database, new_id),
             SqlUserEntries(database),
-            lambda event: None,
+            unheard,
             "request",
             "client",
             now,
-            next_id,
+            new_id,
         ),
         SecurityEventService(actor, SqlSecurityEvents(database), Told(written), "request", "client", now),
+        ApiTokenService(actor, means(SqlApiTokens(database, new_id), new_id), "request", "client"),
     )
 
 

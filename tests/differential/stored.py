@@ -1,7 +1,9 @@
 """The rows of the database that operations are tried on: its laws hold, with nulls, ties, deleted, archived."""
 
 import random
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import asyncpg
@@ -14,10 +16,10 @@ from app.domain.user.model import User, UserAction, UserAuditEntry
 from app.kernel.actor import Role
 from app.kernel.ids import AuditEntryId, FeatureId, SecurityEventId, UserAuditEntryId, UserId
 from app.kernel.json import Json
-from tests.differential.data import ADMIN, EPOCH, OTHER, USER
+from tests.differential.data import ADMIN, EPOCH, OTHER, USER, stored_token
 from tests.fixtures.world import insert
 
-USERS, FEATURES, ENTRIES, USER_ENTRIES, EVENTS = 8, 36, 160, 20, 30
+USERS, FEATURES, ENTRIES, USER_ENTRIES, EVENTS, TOKENS = 8, 36, 160, 20, 30, 12
 ROLES: tuple[Role, ...] = ("ADMIN", "USER", "VIEWER", "MANAGER")
 STATUSES: tuple[FeatureStatus, ...] = ("ACTIVE", "ACTIVE", "INACTIVE", "ARCHIVED", "DELETED")
 DOCUMENTS: tuple[dict[str, object], ...] = (
@@ -47,6 +49,9 @@ class StoredRows:
         self._dice = random.Random(1)
         self.users = {user.id: user for user in map(_user, range(USERS))}
         self.features = {feature.id: feature for feature in map(self._feature, range(FEATURES))}
+        self.tokens = {
+            token.id: token for token in (stored_token(number, list(self.users)) for number in range(TOKENS))
+        }
         self.entries = {entry.id: entry for entry in map(self._entry, range(ENTRIES))}
         self.user_entries = {entry.id: entry for entry in map(_user_entry, range(USER_ENTRIES))}
         self.events = {event.id: event for event in map(_event, range(EVENTS))}
@@ -69,6 +74,9 @@ class StoredRows:
         for event in self.events.values():
             names = ("id", "kind", "actor_id", "subject", "address", "request_id", "facts", "created_at")
             await _insert(owner, "security_events", event, names)
+        for token in self.tokens.values():
+            row = asdict(token)
+            await insert(owner, "api_tokens", {**row, "hash": sha256(token.id.bytes).digest()})
 
     def _feature(self, number: int) -> Feature:
         dice = self._dice

@@ -37,11 +37,13 @@ async def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyP
     assert await caught(Trial(Memory(MUTATIONS.get(fault, 0.25))))
 
 
-@pytest.mark.parametrize("fault", ["skipped_permission", "batch_out_of_order", "wrong_key_order", "lost_alias"])
+@pytest.mark.parametrize(
+    "fault", ["skipped_permission", "batch_out_of_order", "wrong_key_order", "lost_alias", *faults.ON_POSTGRESQL]
+)
 async def test_a_planted_fault_is_caught_on_postgresql(
     fault: str, monkeypatch: pytest.MonkeyPatch, servers: Servers, database_name: str
 ) -> None:
-    faults.ALL[fault](monkeypatch)
+    {**faults.ALL, **faults.ON_POSTGRESQL}[fault](monkeypatch)
 
     async with opened(servers, database_name) as postgres:
         assert await caught(Trial(postgres))

@@ -65,6 +65,9 @@ class MemoryUserWork:
         self._world.user_entries[entry.id] = entry
         self._world.written.append(f"{entry.action} {after} {event}")
 
+    async def set_password(self, id: UserId, password_hash: str, event: SecurityEvent | None) -> None:
+        raise NotImplementedError  # nobody does over GraphQL
+
 
 class MemoryUserEntries:
     def __init__(self, world: World) -> None:

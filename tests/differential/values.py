@@ -48,7 +48,9 @@ class Values:
         self.features = [global_id("Feature", id) for id in [*world.features, MISSING]]
         self.users = [global_id("User", id) for id in [*world.users, *GONE]]
         features, entries = list(world.features.values())[:4], list(world.entries.values())[:6]
+        self.tokens = [global_id("ApiToken", id) for id in world.tokens]
         self.ids = [
+            *self.tokens[:3],
             *self.features,
             *self.users,
             *(global_id("AuditEntry", e.id) for e in entries),
@@ -72,6 +74,9 @@ class Values:
                 encode_cursor("SecurityEvent.CREATED_AT.DESC", e.created_at, e.id)
                 for e in list(world.events.values())[:4]
             ],
+            "ApiTokenConnection": [
+                encode_cursor("ApiToken.CREATED_AT.DESC", t.created_at, t.id) for t in list(world.tokens.values())[:4]
+            ],
             "UserConnection": [encode_cursor("User.CREATED_AT.ASC", EPOCH, id) for id in list(world.users)[:2]],
         }
 
@@ -91,7 +96,7 @@ class Values:
             return Enum(self.dice.choice(list(type_.values)))
         if isinstance(type_, GraphQLInputObjectType):
             return {
-                key: self.value(key, field.type)
+                key: self.value(f"{type_.name}.{key}", field.type)
                 for key, field in type_.fields.items()
                 if isinstance(field.type, GraphQLNonNull) or self.dice.random() < 0.4
             }
@@ -103,6 +108,8 @@ class Values:
         match type_:
             case "Boolean":
                 return self.dice.random() < 0.5
+            case "DateTime" if name == "expiresAt" and self.dice.random() < 0.8:
+                return "2027-01-01T00:00:00Z"
             case "DateTime":
                 return self.dice.choice(TIMES if self.dice.random() < 0.1 else TIMES[:2])
             case "JSON":
@@ -115,6 +122,8 @@ class Values:
         match name:
             case "after" | "before":
                 return self.cursor(of)
+            case "id" if of == "RevokeApiTokenInput" and self.dice.random() < 0.9:
+                return self.dice.choice(self.tokens)
             case "id":
                 if self.dice.random() < self.liking:
                     return global_id("Feature", self.favourite.id)

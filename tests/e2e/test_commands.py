@@ -28,7 +28,15 @@ USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
     """Runs a command in this process, without any server of our own."""
-    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "JWT_KEYS", "JWT_KEYS_FILE", "ENVIRONMENT"):
+    for name in (
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "REDIS_URL",
+        "JWT_KEYS",
+        "JWT_KEYS_FILE",
+        "ENCRYPTION_KEYS",
+        "ENVIRONMENT",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setattr("app.cli.configure_logging", lambda level, form: None)  # it is for a whole process
@@ -66,15 +74,17 @@ def refusal(found: tuple[int, str, str]) -> str:
 def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
     whole = typer.main.get_command(cli)
     assert isinstance(whole, typer.core.TyperGroup)
-    schema = whole.commands.pop("schema")
-    assert isinstance(schema, typer.core.TyperGroup)
+    schema, keys = whole.commands.pop("schema"), whole.commands.pop("keys")
+    assert isinstance(schema, typer.core.TyperGroup) and isinstance(keys, typer.core.TyperGroup)
     assert set(whole.commands) == {"run", "serve", "migrate", "revision", "seed", "token"}
     assert set(schema.commands) == {"export", "check"}
-    paths = [[name] for name in whole.commands] + [["schema", name] for name in schema.commands] + [["schema"], []]
+    assert set(keys.commands) == {"rotate", "list", "revoke", "new", "reencrypt"}
+    groups = [["schema", name] for name in schema.commands] + [["keys", name] for name in keys.commands]
+    paths = [[name] for name in whole.commands] + groups + [["schema"], ["keys"], []]
     for path in paths:
         found = CliRunner().invoke(cli, [*path, "--help"])
         assert (path, found.exit_code) == (path, 0)
-    for command in (*whole.commands.values(), *schema.commands.values()):
+    for command in (*whole.commands.values(), *schema.commands.values(), *keys.commands.values()):
         assert command.help and command.help.endswith(".")
         assert all(getattr(parameter, "help", None) for parameter in command.params), command.name
 
@@ -109,6 +119,9 @@ def test_token_for_nobody_is_refused(ask: Ask, database: str) -> None:
     assert refusal(ask("token", "--user", "x@example.com")).startswith("There is no user of email x@example.com:")
     both = ask("token", "--role", "viewer", "--user", "ada@example.com")
     assert refusal(both).startswith("There is no user of role VIEWER and email ada@example.com:")
+    for minutes in ("1441", "525600"):
+        told = "No server takes a token of more than 86400 s: JWT_MAX_LIFETIME."
+        assert refusal(ask("token", "--role", "manager", "--expires", minutes)) == told
     for minutes in ("0", "-1", "525601", "x"):
         assert ask("token", "--role", "manager", "--expires", minutes)[0] == 2
 
@@ -202,3 +215,57 @@ def test_serve_that_cannot_start_is_one_line(servers: Servers, tmp_path: Path) -
         for told, environment in cases.items():
             ended = feature_api(environment, "serve")
             assert refusal((ended.returncode, ended.stdout, ended.stderr)).startswith(told)
+
+
+def test_signing_keys_are_rotated_listed_and_revoked(ask: Ask, database: str) -> None:
+    assert ask("keys", "list") == (0, "", "")
+    status, out, err = ask("keys", "rotate")
+    assert (status, out.count("KEYS_ROTATED")) == (0, 1)  # the log is not set up here, and goes there
+    [line] = ask("keys", "list")[1].splitlines()
+    kid, state = line.split()[:2]
+    assert (len(kid), state) == (43, "PUBLISHED") and err.splitlines()[-1].startswith(f"The key {kid} signs from ")
+    assert refusal(ask("keys", "rotate")).startswith(f"The key {kid} is new itself: it signs from ")
+    status, out, err = ask("keys", "revoke", kid)
+    assert (status, out.count("KEYS_ROTATED")) == (0, 1)
+    assert err.splitlines()[-2] == f"The key {kid} is revoked."
+    lines = ask("keys", "list")[1].splitlines()
+    assert [line.split()[1] for line in lines] == ["REVOKED", "PUBLISHED"]
+    assert lines[1].split()[0] in err.splitlines()[-1]
+    assert refusal(ask("keys", "revoke", kid)) == f"The key {kid} is revoked already."
+    assert refusal(ask("keys", "revoke", "nobody")).startswith("The database has no key nobody.")
+
+
+def test_encrypted_columns_are_brought_under_a_new_key(
+    ask: Ask, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (ask("keys", "new")[1].strip() for _ in range(2))
+    assert old != new
+    monkeypatch.setenv("ENCRYPTION_KEYS", old)
+    assert ask("keys", "rotate")[0] == 0
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{new},{old}")
+    for changed in (1, 0):
+        status, out, err = ask("keys", "reencrypt")
+        assert (status, out) == (0, "")
+        told = f"{changed} of 1 values are newly under the first key, the others were already."
+        assert err.splitlines()[-1] == told
+    monkeypatch.setenv("ENCRYPTION_KEYS", old)
+    status, out, err = ask("keys", "reencrypt")
+    told = "feature-api: No key of ENCRYPTION_KEYS opens signing_keys.private_key of "
+    assert (status, out, err.splitlines()[-1].startswith(told)) == (1, "", True)
+    assert old not in err and new not in err
+
+
+def test_keys_command_that_lacks_what_it_needs_is_one_line(
+    ask: Ask, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENCRYPTION_KEYS", "x!")
+    assert refusal(ask("keys", "rotate")) == "ENCRYPTION_KEYS: Key 1 of the ring is no Base64: make one with " + (
+        "`feature-api keys new`."
+    )
+    monkeypatch.delenv("ENCRYPTION_KEYS")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("JWT_KEYS", "{}")
+    for command in (["rotate"], ["revoke", "x"], ["reencrypt"]):
+        status, out, err = ask("keys", *command)
+        assert (status, out) == (1, "")
+        assert err.splitlines()[-1].startswith("feature-api: ENCRYPTION_KEYS: set it, since what is secret ")

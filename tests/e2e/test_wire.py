@@ -29,6 +29,7 @@ def environment(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
     yield {
         **os.environ,
         "ENVIRONMENT": "development",
+        "GUEST_POINTS": "1000000",  # of all processes of the run, for guests at 127.0.0.1
         "DATABASE_URL": in_database(servers.app_url, name),
         "REDIS_URL": servers.redis_url,
         "DATA_DIR": str(folder),

@@ -8,6 +8,7 @@ import pytest
 
 from app.main import create_app
 from app.wiring import Wiring
+from tests.fixtures.asking import asked_from_nowhere_else
 from tests.fixtures.world import World
 
 DEEP = """query($n: Int, $with: Boolean!) { features(first: $n, orderBy: {field: NAME, direction: ASC}) {
@@ -29,7 +30,7 @@ async def executed(world: World) -> dict[str, int]:
 async def reference(world: World) -> AsyncIterator[World]:
     """The same database behind a server whose operations are run by graphql-core."""
     wiring = Wiring(world.wiring.settings.model_copy(update={"executor": "reference"}))
-    transport = httpx.ASGITransport(create_app(wiring), raise_app_exceptions=False)
+    transport = asked_from_nowhere_else(create_app(wiring))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield World(world.wiring, client, world.owner, world.users)
     await wiring.close()

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.db import audit, feature, security_event, user, user_audit, user_write
+from app.db import api_token, audit, feature, security_event, user, user_audit, user_write
 from app.db.keyset import Shape
 from app.domain.audit.model import Parent
 from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
@@ -205,6 +205,28 @@ async def test_every_page_of_users_walks_the_index_of_their_order(planner: Plann
     assert await planner.indexes(user.page_statement(True, FIRST_PAGE), size=21, visible_to=user_id) == {"users_pkey"}
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_whoever_comes_along_with_a_page_is_found_by_primary_key(planner: Planner, shape: Shape) -> None:
+    owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
+    given = await bounds(planner, "features", "created_at", "DESC")
+
+    async def indexes(want: frozenset[str] | None) -> list[set[str]]:
+        reading, entries, order = feature.READINGS.of(want), audit.READINGS.of(want), FeatureOrder()
+        page = feature.page_statement(("live",), order, shape, False, reading)
+        pages = feature.page_statement(("live",), order, shape, True, reading)
+        trails = audit.page_statement((), shape, "feature", entries)
+        return [
+            await planner.indexes(page, size=21, live=True, **given),
+            await planner.indexes(pages, size=6, live=True, ids=owners, **given),
+            await planner.indexes(trails, size=6, ids=features, **given),
+            await planner.indexes(feature.by_ids_statement(reading, True), of_id=features[0]),
+            await planner.indexes(feature.by_ids_statement(reading, False), ids=features[:2]),
+        ]
+
+    alone = await indexes(None)
+    assert await indexes(frozenset({"owner", "actor"})) == [found | {"users_pkey"} for found in alone]
+
+
 async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
     [user_id] = await keys(planner, BIG_OWNER)
     owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
@@ -257,3 +279,26 @@ async def test_every_page_of_what_was_done_to_users_walks_their_index_once_for_e
 async def test_administrators_are_locked_by_the_index_of_administrators(planner: Planner) -> None:
     [user_id] = await keys(planner, AVERAGE_USER)
     assert await planner.indexes(user_write.LOCK, of_id=user_id) == {"users_pkey", "users_admins"}
+
+
+async def test_every_page_of_tokens_walks_their_users_index_once_for_each(planner: Planner) -> None:
+    users = await keys(planner, SOME_USERS)
+    given = {"after_sort": DAY, "after_id": users[0], "before_sort": DAY, "before_id": users[0]}
+
+    for shape, of_one in product(SHAPES, (False, True)):
+        statement = api_token.page_statement(of_one, shape)
+        found = await planner.indexes(statement, size=21, ids=users, visible_to=users[0], **given)
+        assert found == {"api_tokens_of_user"}, (shape, of_one)
+
+
+async def test_a_token_is_found_by_its_hash_and_those_that_live_by_their_user(planner: Planner) -> None:
+    [user_id] = await keys(planner, AVERAGE_USER)
+    binds = {f"token_{column.name}": None for column in api_token.column} | {"token_user_id": user_id, "limit": 50}
+    sent = {"token_created_at": DAY, "token_hash": b"", "token_scopes": []}
+
+    assert await planner.indexes(api_token.BY_HASH, of_hash=b"x" * 32) == {"api_tokens_hash_unique", "users_pkey"}
+    assert await planner.indexes(api_token.ADD, **{**binds, **sent}) == {"api_tokens_of_user"}
+    for visible_to in (None, user_id):
+        assert await planner.indexes(api_token.COUNT, ids=[user_id], visible_to=visible_to) == {"api_tokens_of_user"}
+        found = await planner.indexes(api_token.REVOKE, of_id=user_id, at=DAY, visible_to=visible_to)
+        assert found == {"api_tokens_pkey"}

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.kernel.ids import global_id
 from tests.fixtures.connections import NAMES, Connection, arguments, connections, page_of
-from tests.fixtures.reading import copy, entry_row, event_row, feature_row, opened_world, user_entry_row
+from tests.fixtures.reading import copy, entry_row, event_row, feature_row, opened_world, token_row, user_entry_row
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import BIRTH, World
 
@@ -23,14 +23,15 @@ COUNTS = {
     "auditEntries": 107,
     "User.features": 101,
     "User.auditEntries": 102,
+    "User.apiTokens": 103,
 }
 ADMINS_ONLY = ("users", "securityEvents", "User.userAuditEntries")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One user has five features, one of them with five entries, of which some were made in the same moment; another
-    has a hundred and one of both."""
+    """One user has five tokens and features, one feature with five entries, of which some were made in the same moment;
+    another has a hundred and more of all."""
     async with opened_world(servers, template, tmp_path_factory.mktemp("data")) as world:
         few = [
             feature_row(world.users["user"], f"few {number}", BIRTH + timedelta(minutes=number // 2))
@@ -53,6 +54,9 @@ async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
         changes += [user_entry_row(other, other, BIRTH + timedelta(days=number // 3)) for number in range(102)]
         await copy(world, "user_audit_entries", changes)
         await copy(world, "security_events", [event_row(other, BIRTH + timedelta(seconds=n // 2)) for n in range(5)])
+        tokens = [token_row(world.users["user"], BIRTH + timedelta(days=number // 2)) for number in range(5)]
+        tokens += [token_row(other, BIRTH + timedelta(days=number // 3)) for number in range(103)]
+        await copy(world, "api_tokens", tokens)
         yield world
 
 
@@ -161,7 +165,7 @@ async def test_a_list_of_nothing_has_a_page_of_nothing(world: World) -> None:
         "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None},
         "totalCount": 0,
     }
-    for name in ("User.features", "User.auditEntries", "User.userAuditEntries"):
+    for name in ("User.features", "User.auditEntries", "User.userAuditEntries", "User.apiTokens"):
         connection = connections(world.id_of("viewer"), "")[name]
         for given in ("", "first: 0", "first: 5", "last: 5", "first: 5, last: 2"):
             assert await page(world, connection, given) == empty

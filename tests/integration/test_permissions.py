@@ -1,17 +1,18 @@
 """Who may do what, as the matrix of the behaviour says it: every root field, every mutation, every edge, every role."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType
 
 from app.engine.declare import DECLARED, ContextColumn, Edge
-from app.kernel.clock import new_id
+from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import global_id
 from app.resolvers.root import core
 from tests.fixtures.reading import copy, event_row, user_entry_row, user_row
 from tests.fixtures.world import Who, World
-from tests.fixtures.writes import document, nothing_written, noun_of, written
+from tests.fixtures.writes import document, nothing_written, subject_of, written
 
 type Outcomes = dict[Who, object]
 
@@ -52,6 +53,11 @@ def of_user(data: object, unseen: object = None) -> Outcomes:
     return reach(data, data, unseen)
 
 
+def of_token(data: object, unseen: object = None) -> Outcomes:
+    """What belongs to the user's token: only the user and the administrator see it."""
+    return outcomes(unseen, data, None, unseen, data)
+
+
 def person(name: str, *, email: bool = True) -> dict[str, object]:
     return {"name": name, "email": f"{name}@example.com" if email else None}
 
@@ -64,11 +70,12 @@ def nodes(*found: object) -> dict[str, object]:
     return {"totalCount": len(found), "nodes": list(found)}
 
 
-PLAN, OWN = {"name": "secret plan"}, {"name": "secret of the manager"}
+PLAN, OWN, TOKEN = {"name": "secret plan"}, {"name": "secret of the manager"}, {"name": "secret token"}
 UPDATE, CREATE = {"action": "UPDATE", "version": 2}, {"action": "CREATE", "version": 1}
 ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
 NAMED = person("manager", email=False)
 PEOPLE = {"nodes": [person(name) for name in ("admin", "manager", "user", "other", "viewer")]}
+OF_TOKEN = "node(id: $token) { ... on ApiToken { found: %s } }"
 OF_PLAN = "feature(id: $feature) { found: %s }"
 OF_ENTRY = "node(id: $entry) { ... on AuditEntry { found: %s } }"
 OF_ACTOR = "node(id: $entry) { ... on AuditEntry { actor { found: %s } } }"
@@ -84,8 +91,8 @@ def of_admin(data: object, others: object = None) -> Outcomes:
 
 
 # (schema coordinate, selection, what each finds). The user has a feature ($feature), which the manager changed
-# ($entry); the manager has one of its own. The admin changed the user ($change), and the manager was denied something
-# ($event).
+# ($entry), and a token ($token) that the admin made; the manager has a feature of its own. The admin changed the user
+# ($change), and the manager was denied something ($event).
 READS: list[tuple[str, str, Outcomes]] = [
     ("Query.node", "found: node(id: $feature) { ... on Feature { name } }", of_user(PLAN)),
     (
@@ -142,7 +149,7 @@ READS: list[tuple[str, str, Outcomes]] = [
     ),
     (
         "Query.securityEvents",
-        "found: securityEvents { totalCount nodes { kind subject } }",
+        "found: securityEvents(filter: {kind: [PERMISSION_DENIED]}) { totalCount nodes { kind subject } }",
         of_admin(nodes({"kind": "PERMISSION_DENIED", "subject": "secret:read"}), DENIED),
     ),
     (
@@ -168,7 +175,32 @@ READS: list[tuple[str, str, Outcomes]] = [
         "node(id: $user) { ... on User { userAuditEntries { found: totalCount } } }",
         of_admin(1),
     ),
-    ("SecurityEventConnection.totalCount", "securityEvents { found: totalCount }", of_admin(1, DENIED)),
+    (
+        "SecurityEventConnection.totalCount",
+        "securityEvents(filter: {kind: [PERMISSION_DENIED]}) { found: totalCount }",
+        of_admin(1, DENIED),
+    ),
+    ("Query.node", "found: node(id: $token) { ... on ApiToken { name } }", of_token(TOKEN)),
+    (
+        "User.apiTokens",
+        "feature(id: $feature) { owner { found: apiTokens { totalCount nodes { name } } } }",
+        of_token(nodes(TOKEN), nodes()),
+    ),
+    (
+        "ApiToken.user",
+        OF_TOKEN % "user { name email }",
+        of_token(person("user")),
+    ),
+    (
+        "ApiToken.createdBy",
+        OF_TOKEN % "createdBy { name email }",
+        outcomes(None, person("admin", email=False), None, None, person("admin")),
+    ),
+    (
+        "ApiTokenConnection.totalCount",
+        "feature(id: $feature) { owner { apiTokens { found: totalCount } } }",
+        of_token(1, 0),
+    ),
     ("FeatureConnection.totalCount", "features { found: totalCount }", reach(2, 1, 0)),
     ("AuditEntryConnection.totalCount", "auditEntries { found: totalCount }", reach(3, 2, 0)),
     ("UserConnection.totalCount", "users { found: totalCount }", outcomes(1, 1, 1, 5, 5)),
@@ -190,6 +222,9 @@ WRITES: list[tuple[str, Outcomes]] = [
     ("changeUserRole", of_admin("done", DENIED)),
     ("disableUser", of_admin("done", DENIED)),
     ("enableUser", of_admin("done", DENIED)),
+    ("createApiToken", outcomes(DENIED, "done", "done", "done", "done")),
+    ("createApiToken", FOR_OTHERS),
+    ("revokeApiToken", outcomes(DENIED, "done", Failed("NOT_FOUND"), Failed("NOT_FOUND"), "done")),
 ]
 
 
@@ -213,28 +248,47 @@ def declared(field: GraphQLField) -> object:
 
 
 async def test_everybody_reads_what_the_matrix_grants_and_nothing_else(world: World) -> None:
+    ids = await read_from(world)
+    for coordinate, selection, row in READS:
+        text, variables = asked(selection, ids)
+        for who, expected in row.items():
+            answer = await world.ask(text, who, **variables)
+            assert outcome_of(answer) == expected, (coordinate, who)
+
+
+async def read_from(world: World) -> dict[str, str]:
+    """Fills the world for READS: the ids that they name."""
     feature = await world.create("secret plan")
     await world.create("secret of the manager", who="manager")
     await written(world, "updateFeature", "manager", id=feature["id"], expectedVersion=1, description="secret")
     newest = await world.data("{ auditEntries(first: 1) { nodes { id } } }")
+    token = await written(world, "createApiToken", "admin", **token_input(world, "secret token", "user"))
     change = user_entry_row(world.users["user"], world.users["admin"]) | {"new_values": '{"name": "secret"}'}
     event = event_row(world.users["manager"], subject="secret:read")
     await copy(world, "user_audit_entries", [change])
     await copy(world, "security_events", [event])
-    ids = {
+    return {
         "feature": feature["id"],
         "user": world.id_of("user"),
         "entry": newest["auditEntries"]["nodes"][0]["id"],
+        "token": token["id"],
         "change": global_id("UserAuditEntry", change["id"]),
         "event": global_id("SecurityEvent", event["id"]),
     }
-    for coordinate, selection, row in READS:
-        text = f"query({', '.join(f'${name}: ID!' for name in ids if f'${name}' in selection)}) {{ {selection} }}"
-        text = text.replace("query()", "query")
-        variables = {name: id for name, id in ids.items() if f"${name}" in selection}
-        for who, expected in row.items():
-            answer = await world.ask(text, who, **variables)
-            assert outcome_of(answer) == expected, (coordinate, who)
+
+
+def asked(selection: str, ids: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The query, and the variables that it names."""
+    variables = {name: id for name, id in ids.items() if f"${name}" in selection}
+    head = f"({', '.join(f'${name}: ID!' for name in variables)})" if variables else ""
+    return f"query{head} {{ {selection} }}", variables
+
+
+def token_input(world: World, name: str, user: Who | None = None) -> dict[str, Any]:
+    """Of a token for oneself, or of a service token for that user."""
+    ends = (utc_now() + timedelta(days=1)).isoformat()
+    more = {} if user is None else {"kind": "SERVICE", "userId": world.id_of(user)}
+    return {"name": name, "scopes": ["FEATURES_READ"], "expiresAt": ends, **more}
 
 
 def outcome_of(answer: Any) -> object:
@@ -269,6 +323,10 @@ async def input_of(world: World, mutation: str, name: str, for_another: bool) ->
         return await user_input_of(world, mutation, name)
     if mutation == "createFeature":
         return {"name": name, **({"ownerId": world.id_of("viewer")} if for_another else {})}
+    if mutation == "createApiToken":
+        return token_input(world, name, "viewer" if for_another else None)
+    if mutation == "revokeApiToken":
+        return {"id": (await written(world, "createApiToken", "admin", **token_input(world, name, "user")))["id"]}
     feature = await world.create(name)
     before = {"activateFeature": "deactivateFeature", "restoreFeature": "deleteFeature"}.get(mutation)
     if before:
@@ -295,7 +353,7 @@ def write_outcome_of(answer: Any, mutation: str) -> object:
     if answer["data"] is None:
         (code,) = {error["extensions"]["code"] for error in answer["errors"]}
         return Refused(code)
-    assert answer["data"][mutation][noun_of(mutation)] is None
+    assert answer["data"][mutation][subject_of(mutation)] is None
     (error,) = answer["data"][mutation]["userErrors"]
     return Failed(error["code"])
 

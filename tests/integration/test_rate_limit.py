@@ -1,11 +1,13 @@
 """Operations are priced before they run, and paid for in points."""
 
+import re
 from typing import Any
 
 import pytest
 
 from app.domain.rate_limit.model import PointLimits
 from app.kernel.clock import utc_now
+from tests.fixtures.endpoint import NAME, get, persisted, world_with
 from tests.fixtures.world import World
 
 PAGE = "{ features(first: 50) { nodes { auditEntries(first: 5) { nodes { actor { name } } } } } %s }"
@@ -22,6 +24,7 @@ def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that no points come back in between."""
     now = utc_now()
     monkeypatch.setattr("app.wiring.utc_now", lambda: now)
+    monkeypatch.setattr("app.wiring.monotonic", lambda: 0.0)
 
 
 def with_points(world: World, guest: int, user: int) -> None:
@@ -91,6 +94,46 @@ async def test_who_has_spent_the_points_waits(world: World, who: Any) -> None:
     assert int(answers[2].headers["retry-after"]) == error["extensions"]["retryAfter"] > 0
     other = await world.post(query, "manager")
     assert other.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_an_answer_tells_the_limit_and_a_refusal_when_to_come_again(world: World, method: str) -> None:
+    with_points(world, 4, 4)
+    answers = [
+        await (world.post({"query": "{ viewer { name } }"}) if method == "POST" else get(world, query=NAME))
+        for _ in range(3)
+    ]
+    told = [(found.headers["ratelimit"], found.headers.get("retry-after")) for found in answers]
+    # In the second that the test may take, less than a point comes back: one needs fifteen.
+    assert [found.headers["ratelimit-policy"] for found in answers] == ['"points";q=4;w=60'] * 3
+    assert [re.sub("t=[0-9]+", "t=", limit) for limit, _ in told] == [f'"points";r={left};t=' for left in (2, 0, 0)]
+    assert [retry is None for _, retry in told] == [True, True, False]
+    assert 0 < int(told[2][1] or 0) <= 30
+    assert all(0 < int(limit.rpartition("=")[2]) <= 60 for limit, _ in told)
+
+
+async def test_what_was_not_charged_tells_no_limit(world: World) -> None:
+    bodies: list[object] = [{"query": "{"}, {"query": "{ rateLimit(dryRun: true) { cost } }"}, []]
+    for body in bodies:
+        answer = await world.post(body)
+        assert not {"ratelimit", "ratelimit-policy", "retry-after"} & set(answer.headers)
+
+
+async def test_what_caches_keep_tells_nobodys_limit(world: World) -> None:
+    async with world_with(world, cache_max_age=60) as other:
+        await other.post({"query": NAME, "extensions": persisted(NAME)})
+        kept = await get(other, extensions=persisted(NAME))
+        assert kept.headers["cache-control"] == "private, max-age=60"
+        assert "ratelimit" not in kept.headers
+
+
+async def test_processes_share_the_points_of_a_user(world: World) -> None:
+    with_points(world, 4, 4)
+    async with world_with(world) as other:
+        with_points(other, 4, 4)
+        query = {"query": NAME}
+        answers = [await process.post(query) for process in (world, other, world, other)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
 
 
 async def test_an_operation_that_costs_more_than_a_minute_gives_is_refused_with_its_costliest_paths(

@@ -73,6 +73,9 @@ USERS = [
     ("userAuditEntries { nodes { id act newValues } }", {"user_audit.page": 1}),
     ("userAuditEntries { nodes { user { name } actor { name } } }", {"user_audit.page": 1, "user.by_ids": 1}),
     ("userAuditEntries { totalCount }", {"user_audit.page": 1, "user_audit.count": 1}),
+    ("apiTokens { nodes { id } }", {"api_token.page": 1}),
+    ("apiTokens { nodes { user { name } createdBy { name } } }", {"api_token.page": 1, "user.by_ids": 1}),
+    ("apiTokens { totalCount }", {"api_token.page": 1, "api_token.count": 1}),
     (
         "features { totalCount nodes { auditEntries { totalCount } } } auditEntries { totalCount }",
         {"feature.page": 1, "feature.count": 1, "audit.page": 2, "audit.count": 2},

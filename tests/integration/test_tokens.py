@@ -1,79 +1,19 @@
 """Bearer tokens: what proves who somebody is, and all that does not (RFC 8725 names most of these attacks)."""
 
-import base64
 import json
-from collections.abc import Mapping
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-from app.kernel.clock import utc_now
-from tests.fixtures.http import ADMIN, NAME, errors
+from tests.fixtures.bearer import INVALID, accepted, claims_of, forged, own_key, part, refused, signed, signed_as_it_is
+from tests.fixtures.http import NAME
 from tests.fixtures.world import World
 
 # The name of the signature before RFC 9864, which the server still takes, and hides the warning about.
-INVALID = "The token is not valid: get a new one."
+ENDED = "The token's user does not exist, or its session has ended: get a new one."
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
-
-
-def own_key(world: World) -> OKPKey:
-    [key] = world.wiring.tokens.keys.keys
-    assert isinstance(key, OKPKey)
-    return key
-
-
-def claims_of(world: World, **changed: object) -> dict[str, object]:
-    now = int(utc_now().timestamp())
-    subject = str(world.users["admin"])
-    claims = {"iss": "feature-api", "aud": "feature-api", "sub": subject, "iat": now, "exp": now + 60, **changed}
-    return {name: claim for name, claim in claims.items() if claim is not None}
-
-
-def signed(world: World, header: Mapping[str, object] | None = None, **claims: object) -> str:
-    """With our own key; None takes a claim or a header away."""
-    whole = {"alg": "Ed25519", "typ": "JWT", "kid": own_key(world).kid, **(header or {})}
-    head = {name: part for name, part in whole.items() if part is not None}
-    algorithms = ["Ed25519", "EdDSA"]
-    return jwt.encode(head, claims_of(world, **claims), own_key(world), algorithms=algorithms)
-
-
-def part(value: object) -> str:
-    text = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def signed_as_it_is(world: World, header: Mapping[str, object], claims: object) -> str:
-    """With our own key, whatever stands in it."""
-    head = part({name: value for name, value in header.items() if value is not None})
-    signing_key = own_key(world).private_key
-    assert isinstance(signing_key, Ed25519PrivateKey)
-    body = part(claims)
-    return f"{head}.{body}.{part(signing_key.sign(f'{head}.{body}'.encode()))}"
-
-
-def forged(world: World, header: dict[str, object], signature: bytes = b"") -> str:
-    return ".".join((part(header), part(claims_of(world)), part(signature)))
-
-
-async def refused(world: World, authorization: str) -> str:
-    """The message; asserts everything else about the refusal."""
-    world.statements.clear()
-    response = await world.post({"query": NAME}, authorization=authorization)
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
-    [error] = errors(response)
-    assert error == {"message": error["message"], "extensions": {"code": "UNAUTHENTICATED"}}
-    assert world.statements in ([], ["user.role"])
-    message: str = error["message"]
-    return message
-
-
-async def accepted(world: World, authorization: str) -> None:
-    response = await world.post({"query": NAME}, authorization=authorization)
-    assert (response.status_code, response.json()) == (200, ADMIN)
 
 
 async def test_both_names_of_the_signature_are_taken(world: World) -> None:
@@ -197,5 +137,5 @@ async def test_user_who_does_not_exist_is_refused_each_time(world: World) -> Non
     token = signed(world, sub=str(uuid4()))
     for _ in range(2):
         world.statements.clear()
-        assert await refused(world, f"Bearer {token}") == "The token's user does not exist: get a new one."
+        assert await refused(world, f"Bearer {token}") == ENDED
         assert world.statements == ["user.role"]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from joserfc.jwk import KeySet, OKPKey
 
-from app.config import Settings, SettingsError, read_settings
-from app.wiring import Wiring, pool_settings, tokens_of
+from app.auth.key_ring import new_key
+from app.config.settings import Settings, SettingsError, read_settings
+from app.parts import pool_settings, ring_of, tokens_of
+from app.wiring import Wiring
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 SECRET = "hunter2-is-a-secret"
@@ -41,7 +43,10 @@ def table() -> str:
     environment = schema["$defs"]["Environment"]
     properties = {**schema["properties"], "environment": environment}
     rows = ["| name | default | values | what it is |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    own = [name for part in (Settings, *Settings.__bases__) for name in part.__annotations__ if name in properties]
+    assert set(own) == set(Settings.model_fields)
+    for name in own:
+        field = Settings.model_fields[name]
         assert field.description, name
         default = "–" if field.default is None else f"`{json.dumps(field.default, default=str)}`".replace('"', "")
         rows.append(f"| `{name.upper()}` | {default} | {values(properties[name])} | {field.description} |")
@@ -70,7 +75,8 @@ def test_development_needs_nothing_and_production_is_the_default(monkeypatch: py
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL", "JWT_KEYS"])
 def test_production_that_lacks_something_does_not_start(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     line = refusal(monkeypatch, **{name: value for name, value in COMPLETE.items() if name != missing})
-    named = "JWT_KEYS or JWT_KEYS_FILE" if missing == "JWT_KEYS" else missing
+    keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
+    named = keys if missing == "JWT_KEYS" else missing
     assert line == f"Settings: Value error, {named} must be set in production"
     monkeypatch.setenv(missing, COMPLETE[missing])
     assert read_settings().environment == "production"
@@ -88,6 +94,16 @@ BAD = {
     "REDIS_URL": ["", "cache:6379", f"http://{SECRET}", f"redis://:{SECRET}/x@cache"],
     "JWT_ISSUER": [""],
     "JWT_AUDIENCE": [""],
+    "TRUSTED_PROXIES": ["10.0.0.1/8", "proxy", "*", "10.0.0.0/33"],
+    "CORS_ORIGINS": [
+        "app.example.com",
+        "https://a.b/",
+        "https://A.b",
+        "null",
+        "*,https://a.b",
+        "https://*.a.b",
+        "https://u@a",
+    ],
 }
 
 
@@ -121,7 +137,7 @@ def test_value_is_not_even_in_the_error_that_nobody_translated() -> None:
 
 def test_every_bad_value_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = refusal(monkeypatch, PORT="x", MAX_DEPTH="1000", LOG_LEVEL="loud", **COMPLETE).splitlines()
-    assert [line.split(":")[0] for line in lines] == ["PORT", "MAX_DEPTH", "LOG_LEVEL"]
+    assert {line.split(":")[0] for line in lines} == {"PORT", "MAX_DEPTH", "LOG_LEVEL"}
 
 
 def test_secrets_are_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +165,69 @@ def test_settings_cannot_be_changed_and_strangers_in_the_environment_are_no_matt
     assert (settings.port, settings.max_depth) == (9000, 20)
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
+
+
+@pytest.mark.parametrize("name", ["JWT_KEYS", "JWT_KEYS_FILE", "ENCRYPTION_KEYS", "ENCRYPTION_KEYS_FILE"])
+def test_production_starts_with_keys_of_either_kind(monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path) -> None:
+    for other, value in COMPLETE.items():
+        if other != "JWT_KEYS":
+            monkeypatch.setenv(other, value)
+    key = new_key() if name.startswith("ENCRYPTION") else json.dumps(KeySet([_key()]).as_dict())
+    (tmp_path / "file").write_text(key)
+    monkeypatch.setenv(name, str(tmp_path / "file") if name.endswith("FILE") else key)
+    settings = read_settings()
+    assert (ring_of(settings) is None, len(tokens_of(settings).keys.keys)) == (name[0] == "J", int(name[0] == "J"))
+
+
+def _key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", auto_kid=True)
+
+
+def test_access_token_that_nobody_would_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    told = "Settings: Value error, JWT_MAX_LIFETIME must be at least ACCESS_TOKEN_TTL"
+    assert refusal(monkeypatch, JWT_MAX_LIFETIME="899", ACCESS_TOKEN_TTL="900") == told
+    monkeypatch.setenv("JWT_MAX_LIFETIME", "900")
+    assert read_settings().access_token_ttl == 900
+
+
+def test_signing_key_that_would_sign_before_it_is_read_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    told = "Settings: Value error, SIGNING_KEY_DELAY must be at least three times SIGNING_KEY_REFRESH"
+    assert refusal(monkeypatch, SIGNING_KEY_REFRESH="10", SIGNING_KEY_DELAY="29.9") == told
+    monkeypatch.setenv("SIGNING_KEY_DELAY", "30")
+    assert read_settings().signing_key_delay == 30
+
+
+BAD_RINGS = {
+    "empty": "",
+    "only commas": " , ,\n",
+    "no Base64": f"{SECRET}!",
+    "another key is no Base64": f"{new_key()},{SECRET}!",
+    "128 bits": "AAECAwQFBgcICQoLDA0ODw==",
+    "a text": "aHVudGVyMi1pcy1hLXNlY3JldC1vZi0zMi1ieXRlcyE=",
+    "one byte again and again": "A" * 43 + "=",
+    "too many": ",".join(new_key() for _ in range(17)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_RINGS)
+def test_key_ring_that_is_none_is_one_line_and_never_shown(kind: str, tmp_path: Path) -> None:
+    """From the setting or its file, when the server is wired (R30)."""
+    (tmp_path / "ring").write_text(BAD_RINGS[kind])
+    for given in ({"encryption_keys": BAD_RINGS[kind]}, {"encryption_keys_file": tmp_path / "ring"}):
+        with pytest.raises(SettingsError) as caught:
+            ring_of(read_settings(environment="development", **given))
+        line = str(caught.value)
+        assert line.startswith("ENCRYPTION_KEYS: ") and "\n" not in line and caught.value.__cause__ is None
+        assert not [word for word in BAD_RINGS[kind].split(",") if len(word) > 3 and word.strip() in line]
+
+
+def test_key_ring_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for file in (tmp_path / "missing", tmp_path, tmp_path / "binary"):
+        with pytest.raises(SettingsError, match=r"^ENCRYPTION_KEYS_FILE: the file cannot be read"):
+            ring_of(read_settings(environment="development", encryption_keys_file=file))
 
 
 BAD_KEYS = {

@@ -11,10 +11,10 @@ from app.domain.feature.rules import (
     TRANSITIONS,
     clean_description,
     clean_metadata,
-    clean_name,
     permissions,
 )
 from app.kernel.actor import GUEST, Actor, Role
+from app.kernel.cleaning import clean_name
 from app.kernel.errors import Problem
 from app.kernel.ids import UserId
 

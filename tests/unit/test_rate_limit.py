@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.rate_limit import LocalBuckets
-from app.domain.rate_limit.model import DROPS, MAX_LIMIT, Draw, PointLimits, RateLimit
-from app.domain.rate_limit.ports import Buckets
-from app.domain.rate_limit.service import RateLimitService
+from app.domain.rate_limit.model import HOUR, MAX_LIMIT, Decision, Draw, PointLimits, Policy, RateLimit
+from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.kernel.actor import GUEST, Actor
 from app.kernel.errors import QueryTooComplex, RateLimited
 from app.kernel.ids import UserId
+from tests.fixtures.buckets import InMemory, at_once
 
 START = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 LIMITS = PointLimits(guest=600, user=60_000)
@@ -28,19 +28,35 @@ def after(seconds: float) -> datetime:
 
 
 @dataclass
+class Paying:
+    """The service, whose answers are there at once."""
+
+    service: RateLimitService
+
+    def charge(self, cost: int) -> None:
+        at_once(self.service.charge(cost))
+
+    def status(self, cost: int) -> RateLimit:
+        return at_once(self.service.status(cost))
+
+
+@dataclass
 class World:
     """Services over one store of buckets, and the time that they see."""
 
-    buckets: Buckets = field(default_factory=LocalBuckets)
+    local: LocalBuckets = field(default_factory=LocalBuckets)
     now: datetime = START
 
-    def service(
-        self, actor: Actor = GUEST, client: str = "192.0.2.1", limits: PointLimits = LIMITS
-    ) -> RateLimitService:
-        return RateLimitService(actor, self.buckets, lambda: self.now, limits, client)
+    def service(self, actor: Actor = GUEST, client: str = "192.0.2.1", limits: PointLimits = LIMITS) -> Paying:
+        limiter = Limiter(InMemory(lambda: self.now, self.local))
+        return Paying(RateLimitService(actor, limiter, lambda: self.now, limits, client))
 
 
-def charged(service: RateLimitService, cost: int) -> RateLimit:
+def of(limit: int) -> Policy:
+    return Policy("points", limit)
+
+
+def charged(service: Paying, cost: int) -> RateLimit:
     """Where the actor stands after paying."""
     service.charge(cost)
     return service.status(cost)
@@ -150,32 +166,56 @@ def test_a_clock_that_goes_back_gives_nothing_and_stops_nothing() -> None:
 
 def test_a_limit_that_was_lowered_leaves_an_empty_bucket_and_no_debt() -> None:
     buckets = LocalBuckets()
-    assert buckets.take("a", 600, 600, START) == Draw(True, 0)
-    assert buckets.take("a", 60, 1, START) == Draw(False, 0)
-    assert buckets.take("a", 60, 1, after(1)) == Draw(True, 0)
+    assert buckets.take("a", of(600), 600, START) == Draw(True, 0)
+    assert buckets.take("a", of(60), 1, START) == Draw(False, 0)
+    assert buckets.take("a", of(60), 1, after(1)) == Draw(True, 0)
+
+
+def test_what_is_given_back_fills_the_bucket_and_no_more() -> None:
+    buckets = LocalBuckets()
+    assert buckets.take("a", of(600), -5, START) == Draw(True, of(600).full)
+    assert len(buckets) == 0
+    buckets.take("a", of(600), 10, START)
+    assert buckets.take("a", of(600), -4, START) == Draw(True, 594 * of(600).drops)
+    assert buckets.take("a", of(600), -60, START) == Draw(True, of(600).full)
+
+
+def test_an_hourly_act_comes_back_evenly_and_says_when() -> None:
+    world, policy = World(), Policy("rest-delete", 50, HOUR)
+    limiter = Limiter(InMemory(lambda: world.now, world.local))
+    decisions = [at_once(limiter.take("user:1", policy)) for _ in range(51)]
+    assert [decision.allowed for decision in decisions] == [True] * 50 + [False]
+    first, last = decisions[0], decisions[-1]
+    assert (first.remaining, first.reset, first.retry_after) == (49, 72, 0)  # 3600 s / 50
+    assert (last.remaining, last.reset, last.retry_after) == (0, 3600, 72)
+    assert at_once(limiter.take("user:2", policy)) == first
+    world.now = after(72)
+    assert at_once(limiter.take("user:1", policy)) == Decision(policy, True, 1, 0)
 
 
 def test_full_buckets_are_forgotten_two_at_a_time() -> None:
     buckets = LocalBuckets()
     for n in range(5):
-        buckets.take(f"early {n}", 600, 10, START)  # full after one second
-    buckets.take("late", 600, 600, START)
+        buckets.take(f"early {n}", of(600), 10, START)  # full after one second
+    buckets.take("late", of(600), 600, START)
     kept = []
     for _ in range(4):
-        buckets.take("late", 600, 0, after(2))
+        buckets.take("late", of(600), 0, after(2))
         kept.append(len(buckets))
     assert kept == [4, 2, 1, 1]
-    assert buckets.take("late", 600, 0, after(2)).drops == 20 * DROPS
+    assert buckets.take("late", of(600), 0, after(2)).drops == 20 * of(60).drops
 
 
 def test_the_bucket_that_is_full_soonest_is_forgotten_where_there_are_too_many() -> None:
     buckets = LocalBuckets(capacity=3)
     for key, cost in [("empty", 600), ("half", 300), ("nearly full", 60), ("nearly empty", 590)]:
-        buckets.take(key, 600, cost, START)
+        buckets.take(key, of(600), cost, START)
     assert len(buckets) == 3
-    left = {key: buckets.take(key, 600, 0, START).drops // DROPS for key in ("empty", "half", "nearly empty")}
+    left = {
+        key: buckets.take(key, of(600), 0, START).drops // of(60).drops for key in ("empty", "half", "nearly empty")
+    }
     assert left == {"empty": 0, "half": 300, "nearly empty": 10}
-    assert buckets.take("nearly full", 600, 0, START).drops == 600 * DROPS
+    assert buckets.take("nearly full", of(600), 0, START).drops == 600 * of(60).drops
 
 
 MICROSECONDS = st.integers(0, 90_000_000)
@@ -187,7 +227,7 @@ def test_no_window_gives_more_than_the_limit_and_its_refill(limit: int, requests
     buckets, elapsed, granted = LocalBuckets(), 0, list[tuple[int, int]]()
     for pause, cost in requests:
         elapsed += pause
-        if buckets.take("a", limit, cost, START + timedelta(microseconds=elapsed)).taken:
+        if buckets.take("a", of(limit), cost, START + timedelta(microseconds=elapsed)).taken:
             granted.append((elapsed, cost))
     for first, (start, _) in enumerate(granted):
         spent = 0
@@ -204,7 +244,7 @@ def test_a_bucket_is_exactly_what_arithmetic_says(limit: int, requests: list[tup
         points = min(points + Fraction(limit * pause, 60_000_000), Fraction(limit))
         taken = cost <= points
         points -= cost if taken else 0
-        assert buckets.take("a", limit, cost, world.now) == Draw(taken, int(points * DROPS))
+        assert buckets.take("a", of(limit), cost, world.now) == Draw(taken, int(points * of(60).drops))
         assert 0 <= points <= limit
 
 
@@ -251,6 +291,6 @@ def test_many_keys_stay_exact_while_full_ones_are_forgotten_and_within_the_capac
         points = {key: min(held + Fraction(pause, 1_000_000), Fraction(60)) for key, held in points.items()}
         taken = cost <= points[key]
         points[key] -= cost if taken else 0
-        assert large.take(str(key), 60, cost, now) == Draw(taken, int(points[key] * DROPS))
-        small.take(str(key), 60, cost, now)
+        assert large.take(str(key), of(60), cost, now) == Draw(taken, int(points[key] * of(60).drops))
+        small.take(str(key), of(60), cost, now)
         assert len(small) <= capacity

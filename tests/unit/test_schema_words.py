@@ -17,15 +17,17 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from app.domain.api_token.model import TokenKind
 from app.domain.audit.model import AuditAction
 from app.domain.feature.model import Direction, FeatureOrderField, FeatureStatus
 from app.domain.feature.rules import Permission
 from app.domain.security_event.model import SecurityEventKind
 from app.domain.user.model import UserAction
-from app.kernel.actor import Role
+from app.kernel.actor import Role, Scope
 from app.kernel.errors import ErrorCode, Issue
 from app.published import StaleSchemaError, check_schema, schema_text
 from app.resolvers.root import core
+from app.schema.api_token import SCOPE_OF
 from app.schema.errors import ERROR_TYPES
 from tests.fixtures.contract import CONTRACT
 
@@ -56,6 +58,7 @@ def enum_values(name: str) -> list[str]:
         ("ValidationIssue", Issue.__value__),
         ("UserAction", UserAction.__value__),
         ("SecurityEventKind", SecurityEventKind.__value__),
+        ("TokenKind", TokenKind.__value__),
     ],
 )
 def test_an_enum_has_the_words_of_the_domain_in_their_order(name: str, words: object) -> None:
@@ -65,6 +68,12 @@ def test_an_enum_has_the_words_of_the_domain_in_their_order(name: str, words: ob
 def test_error_codes_of_user_errors_are_some_of_the_domains_and_each_has_a_type() -> None:
     assert set(enum_values("ErrorCode")) < set(get_args(ErrorCode.__value__))
     assert len(enum_values("ErrorCode")) == len(ERROR_TYPES)
+
+
+def test_the_scopes_are_the_names_of_the_permissions_in_their_order() -> None:
+    scopes = get_args(Scope.__value__)
+    assert enum_values("TokenScope") == [scope.upper().replace(":", "_") for scope in scopes]
+    assert [SCOPE_OF[name] for name in enum_values("TokenScope")] == list(scopes)
 
 
 def test_every_enum_of_the_schema_is_checked_here() -> None:
@@ -79,6 +88,8 @@ def test_every_enum_of_the_schema_is_checked_here() -> None:
         "ErrorCode",
         "UserAction",
         "SecurityEventKind",
+        "TokenKind",
+        "TokenScope",
     }
 
 

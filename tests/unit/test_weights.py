@@ -49,6 +49,7 @@ def test_the_published_schema_says_what_every_field_costs() -> None:
         ("User", "auditEntries"),
         ("User", "userAuditEntries"),
         ("Query", "securityEvents"),
+        ("User", "apiTokens"),
         ("Feature", "auditEntries"),
     }
     assert all(costs.fields[name] == paging for name in pages)

@@ -1,8 +1,8 @@
 """What happened to a feature, and how its history is asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 
 from app.domain.user.model import User
 from app.kernel.cursor import Position
@@ -16,9 +16,9 @@ from app.kernel.want import Want
 type AuditAction = Literal["CREATE", "UPDATE", "ACTIVATE", "DEACTIVATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 type Parent = Literal["feature", "actor"]
 
-# What is left unread where nobody wants it.
-VALUES = frozenset({"changes", "old_values", "new_values"})
-METADATA = frozenset({"metadata"})
+# What is left unread where nobody wants any of these.
+VALUES = ("changes", "old_values", "new_values")
+METADATA = ("metadata",)
 
 ORDER = "AuditEntry.CREATED_AT.DESC"  # entries come newest first, always
 
@@ -33,7 +33,7 @@ class FieldChange:
 @value
 class AuditEntry:
     """One change of one feature. Values are whole snapshots: `old_values` is None for a CREATE. `actor` is None where
-    nobody asked for it (`Want`), and so is what was not to be read of `VALUES` and `METADATA`."""
+    nobody asked for it (`Want`), and so is what belongs to `VALUES` or `METADATA`."""
 
     id: AuditEntryId
     feature_id: FeatureId
@@ -69,8 +69,8 @@ class AuditPageRequest:
     filter: AuditFilter = AuditFilter()
     want: Want = None
 
-    def wanting(self, want: Want) -> Self:
-        return replace(self, want=want)
+    def wanting(self, want: Want) -> "AuditPageRequest":
+        return AuditPageRequest(self.window, self.filter, want)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,4 +2,4 @@
 
 from app.kernel.actor import Grants, Reach
 
-READ: Grants = {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+READ = Grants("audit:read", {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.domain.audit import rules
 from app.domain.audit.model import AuditEntry, AuditPageRequest, AuditScope, Parent
 from app.domain.audit.ports import AuditEntries, EntryPage, ParentId
-from app.kernel.actor import Actor, Reach
+from app.kernel.actor import Actor
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 
 
@@ -15,12 +15,12 @@ class AuditService:
 
     async def get_many(self, ids: Sequence[AuditEntryId]) -> list[AuditEntry | None]:
         """One per id, in order, None where missing or invisible."""
-        found = await self._entries.fetch_by_ids(ids, self._visible_to())
+        found = await self._entries.fetch_by_ids(ids, self._actor.visible_to(rules.READ))
         return [found.get(id) for id in ids]
 
     async def page(self, request: AuditPageRequest) -> EntryPage:
         """Entries of every feature the actor sees, newest first."""
-        return await self._entries.fetch_page(request, self._visible_to())
+        return await self._entries.fetch_page(request, self._actor.visible_to(rules.READ))
 
     async def pages_of_features(self, ids: Sequence[FeatureId], request: AuditPageRequest) -> list[EntryPage]:
         """One page per feature, in order, newest first; empty where the feature is missing or invisible."""
@@ -36,10 +36,5 @@ class AuditService:
         return [found[scope] for scope in scopes]
 
     async def _pages(self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest) -> list[EntryPage]:
-        found = await self._entries.fetch_pages(parent, ids, request, self._visible_to())
+        found = await self._entries.fetch_pages(parent, ids, request, self._actor.visible_to(rules.READ))
         return [found[id] for id in ids]
-
-    def _visible_to(self) -> UserId | None:
-        """Raises Unauthenticated for a guest."""
-        user_id = self._actor.known()
-        return None if self._actor.reach(rules.READ) is Reach.ANY else user_id

@@ -25,10 +25,6 @@ class Act:
     check: Callable[[Feature], None] = _always
     finds_deleted: bool = False
 
-    @property
-    def permission(self) -> str:
-        return f"features:{self.action.lower()}"
-
 
 def update(patch: FeaturePatch) -> Act:
     """Raises InvalidInput with every field that breaks a rule."""

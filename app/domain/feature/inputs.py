@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from app.domain.feature import rules
 from app.domain.feature.model import Feature
+from app.kernel.cleaning import clean_name, refuse
 from app.kernel.errors import Problem
 from app.kernel.ids import UserId
 from app.kernel.json import Json, dump
@@ -57,9 +58,9 @@ def clean(patch: FeaturePatch) -> Cleaned:
     """Raises InvalidInput with every field that breaks a rule."""
     problems: list[Problem] = []
     cleaned = Cleaned(
-        ABSENT if isinstance(patch.name, Absent) else rules.clean_name(patch.name, problems),
+        ABSENT if isinstance(patch.name, Absent) else clean_name(patch.name, problems),
         ABSENT if isinstance(patch.description, Absent) else rules.clean_description(patch.description, problems),
         ABSENT if isinstance(patch.metadata, Absent) else dump(rules.clean_metadata(patch.metadata, problems)),
     )
-    rules.refuse(problems)
+    refuse(problems)
     return cleaned

@@ -1,8 +1,8 @@
 """What a feature is, and how features are asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 
 from app.domain.user.model import User
 from app.kernel.cursor import Position
@@ -17,15 +17,13 @@ type FeatureStatus = Literal["ACTIVE", "INACTIVE", "ARCHIVED", "DELETED"]
 type FeatureOrderField = Literal["CREATED_AT", "UPDATED_AT", "NAME", "STATUS"]
 type Direction = Literal["ASC", "DESC"]
 
-# What is left unread where nobody wants it: the one is large, the others take as long as all the rest together.
-METADATA = frozenset({"metadata"})
-DETAILS = frozenset({"description", "category", "tags"})
+UNREAD = ("metadata", "description", "tags")  # where nobody wants them: they are large, or take long to decode
 
 
 @value
 class Feature:
     """`category` and `tags` are what `metadata` says under these names; the database keeps them beside it. `owner` is
-    None where nobody asked for it (`Want`), and so is what was not to be read of `METADATA` and `DETAILS`."""
+    None where nobody asked for it (`Want`), and so is each of `UNREAD`."""
 
     id: FeatureId
     owner_id: UserId
@@ -93,8 +91,8 @@ class FeaturePageRequest:
     order: FeatureOrder = FeatureOrder()
     want: Want = None
 
-    def wanting(self, want: Want) -> Self:
-        return replace(self, want=want)
+    def wanting(self, want: Want) -> "FeaturePageRequest":
+        return FeaturePageRequest(self.window, self.filter, self.order, want)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,10 @@ from typing import Literal
 import orjson
 
 from app.domain.feature.model import Feature, FeatureStatus
-from app.kernel.actor import Actor, Grants, Reach
-from app.kernel.errors import InvalidInput, InvalidTransition, Problem
+from app.kernel.actor import Actor, Grants, Reach, Role
+from app.kernel.errors import InvalidTransition, Problem
 from app.kernel.ids import UserId
-from app.kernel.text import clean_line
 
-MAX_NAME = 255  # characters
 MAX_DESCRIPTION = 2000  # characters
 MAX_METADATA = 16 * 1024  # bytes of compact JSON
 MAX_DEPTH = 8  # the object itself is 1
@@ -20,15 +18,15 @@ MAX_LABEL = 255  # characters of a category or tag: they are indexed, and an ind
 
 type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
 
-READ: Grants = {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
-CREATE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY}
-CHANGE: Grants = {"USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
+READ = Grants("features:read", {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})
+CREATE = Grants("features:create", {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY})
+CHANGE: Mapping[Role, Reach] = {"USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
 GRANTS: Mapping[Permission, Grants] = {
     "READ": READ,
-    "UPDATE": CHANGE,
-    "ARCHIVE": CHANGE,
-    "DELETE": CHANGE,
-    "RESTORE": CHANGE,
+    "UPDATE": Grants("features:update", CHANGE),
+    "ARCHIVE": Grants("features:archive", CHANGE),
+    "DELETE": Grants("features:delete", CHANGE),
+    "RESTORE": Grants("features:restore", CHANGE),
 }
 
 TRANSITIONS: Mapping[FeatureStatus, frozenset[FeatureStatus]] = {
@@ -48,10 +46,6 @@ def check_transition(feature: Feature, target: FeatureStatus) -> None:
     """Raises InvalidTransition. Staying as it is is no transition, and fine."""
     if target != feature.status and target not in TRANSITIONS[feature.status]:
         raise InvalidTransition(feature.status, target)
-
-
-def clean_name(name: str | None, problems: list[Problem]) -> str:
-    return clean_line("name", name, MAX_NAME, problems)
 
 
 def clean_description(description: str | None, problems: list[Problem]) -> str | None:
@@ -88,12 +82,6 @@ def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, ob
         text = f"Each of `metadata.tags` must have at most {MAX_LABEL} characters."
         problems.append(Problem((*path, "tags"), "MAX_LENGTH", text, MAX_LABEL))
     return metadata
-
-
-def refuse(problems: list[Problem]) -> None:
-    """Raises InvalidInput with all of them, if there are any."""
-    if problems:
-        raise InvalidInput(problems)
 
 
 def _json_fault(metadata: dict[str, object]) -> Problem | None:

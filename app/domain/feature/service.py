@@ -10,7 +10,7 @@ from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
 from app.domain.feature.ports import FeaturePage, Features
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
-from app.kernel.errors import Forbidden, NotFound, StaleVersion
+from app.kernel.errors import NotFound, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
@@ -30,11 +30,11 @@ class FeatureService:
         return [self._visible(found.get(id)) for id in ids]
 
     async def page(self, request: FeaturePageRequest) -> FeaturePage:
-        return await self._features.fetch_page(request, self._visible_to())
+        return await self._features.fetch_page(request, self._actor.visible_to(rules.READ))
 
     async def pages_of_owners(self, ids: Sequence[UserId], request: FeaturePageRequest) -> list[FeaturePage]:
         """One page per owner, in order; empty where the owner is missing or the features are invisible."""
-        found = await self._features.fetch_pages_of_owners(ids, request, self._visible_to())
+        found = await self._features.fetch_pages_of_owners(ids, request, self._actor.visible_to(rules.READ))
         return [found[id] for id in ids]
 
     async def count_many(self, scopes: Sequence[FeatureScope]) -> list[int]:
@@ -50,7 +50,7 @@ class FeatureService:
         actor_id = self._actor.known()
         owner_id = actor_id if draft.owner_id is None else draft.owner_id
         if not self._actor.may(rules.CREATE, owner_id):
-            raise Forbidden("You may not create features for this owner.", "features:create")
+            raise self._actor.refusal(rules.CREATE, "You may not create features for this owner.")
         metadata = {} if draft.metadata is None else draft.metadata
         cleaned = inputs.clean(inputs.FeaturePatch(draft.name, draft.description, metadata))
         now = self._now()
@@ -74,7 +74,7 @@ class FeatureService:
 
     async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
         """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
-        self._check_reach(rules.GRANTS["UPDATE"], "features:update")
+        self._check_reach(rules.GRANTS["UPDATE"])
         return await self.change(id, acts.update(patch), expected_version)
 
     async def change(self, id: FeatureId, act: acts.Act, expected_version: int | None) -> Feature:
@@ -83,15 +83,15 @@ class FeatureService:
         Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
         and where it takes a name or becomes active, DuplicateName or LimitExceeded.
         """
-        self._check_reach(act.grants, act.permission)
+        self._check_reach(act.grants)
         async with self._features.work() as work:
             found = await work.fetch_for_update(id)
             feature = self._visible(found, finds_deleted=act.finds_deleted)
             if feature is None:
-                denied = act.permission if found and not self._actor.may(rules.READ, found.owner_id) else None
+                denied = act.grants.scope if found and not self._actor.may(rules.READ, found.owner_id) else None
                 raise NotFound("There is no such feature, or you may not see it.", ("id",), denied)
             if not self._actor.may(act.grants, feature.owner_id):
-                raise Forbidden("You may not change this feature.", act.permission)
+                raise self._actor.refusal(act.grants, "You may not change this feature.")
             outcome = act.outcome(feature, self._now())
             if expected_version is not None and expected_version != feature.version:
                 raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
@@ -105,21 +105,16 @@ class FeatureService:
         origin = Origin(self._actor.known(), self._request_id)
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
-    def _check_reach(self, grants: Grants, permission: str) -> None:
+    def _check_reach(self, grants: Grants) -> None:
         """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
         self._actor.known()
         if self._actor.reach(grants) is Reach.NONE:
-            raise Forbidden("You may not change features.", permission)
+            raise self._actor.refusal(grants, "You may not change features.")
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
         if feature is None or (feature.status == "DELETED" and not finds_deleted):
             return None
         return feature if self._actor.may(rules.READ, feature.owner_id) else None
-
-    def _visible_to(self) -> UserId | None:
-        """Raises Unauthenticated for a guest."""
-        user_id = self._actor.known()
-        return None if self._actor.reach(rules.READ) is Reach.ANY else user_id
 
 
 def _found(written: Feature | None) -> Feature:

@@ -1,17 +1,14 @@
 """What the rate limit needs of a store of buckets."""
 
-from datetime import datetime
 from typing import Protocol
 
-from app.domain.rate_limit.model import Draw
+from app.domain.rate_limit.model import Draw, Policy
 
 
 class Buckets(Protocol):
-    """A token bucket per key: it holds up to `limit` points, starts full, and gains `limit` points a minute, evenly.
+    """A bucket per policy and key."""
 
-    A drop is 1 / DROPS of a point.
-    """
-
-    def take(self, key: str, limit: int, cost: int, now: datetime) -> Draw:
-        """Takes `cost` points, or nothing where the bucket holds fewer; a cost of 0 just looks."""
+    async def take(self, key: str, policy: Policy, points: int) -> Draw:
+        """Takes the points, or nothing where the bucket holds fewer; 0 points just look. It always answers, and soon:
+        a store that is away is its own affair."""
         ...

@@ -9,8 +9,7 @@ from app.kernel.actor import Grants, Reach
 from app.kernel.ids import SecurityEventId
 from app.kernel.json import dump
 
-READ: Grants = {"ADMIN": Reach.ANY}
-READ_PERMISSION = "security_events:read"
+READ = Grants("security_events:read", {"ADMIN": Reach.ANY})
 
 # What callers can bring about at will: kept so often a minute for the same actor (a guest: address) and subject.
 REPEATABLE: frozenset[SecurityEventKind] = frozenset({"PERMISSION_DENIED", "LOGIN_FAILED", "LOGIN_LIMITED"})

@@ -12,7 +12,7 @@ from app.domain.security_event.model import (
 from app.domain.security_event.ports import KeptEvents, SecurityEventPage, SecurityEvents
 from app.kernel.actor import Actor, Reach
 from app.kernel.clock import Clock
-from app.kernel.errors import DomainError, Forbidden
+from app.kernel.errors import DomainError
 from app.kernel.ids import SecurityEventId
 
 
@@ -50,7 +50,7 @@ class SecurityEventService:
         """Newest first. Raises Forbidden."""
         self._actor.known()
         if not self._may_read():
-            raise Forbidden("Only administrators may read security events.", rules.READ_PERMISSION)
+            raise self._actor.refusal(rules.READ, "Only administrators may read security events.")
         return await self._kept.fetch_page(request)
 
     async def count_many(self, filters: Sequence[SecurityEventFilter]) -> list[int]:

@@ -103,7 +103,7 @@ class UserAdministration:
         locked = await work.lock(id)
         admins = {user.id for user in locked.values() if user.administers}
         if self._actor.known() not in admins:  # who lost the role a moment ago may not use the rest of it to stay
-            raise _forbidden()
+            raise self._forbidden()
         now = self._now()
         if id is None:
             return None, outcome(User(UserId(self._new_id()), "", None, "VIEWER", now), now), now
@@ -118,11 +118,10 @@ class UserAdministration:
         """Raises Unauthenticated or Forbidden."""
         self._actor.known()
         if not self._reaches():
-            raise _forbidden()
+            raise self._forbidden()
 
     def _reaches(self) -> bool:
         return self._actor.reach(rules.WRITE) is Reach.ANY
 
-
-def _forbidden() -> Forbidden:
-    return Forbidden("Only administrators may do this to users.", rules.WRITE_PERMISSION)
+    def _forbidden(self) -> Forbidden:
+        return self._actor.refusal(rules.WRITE, "Only administrators may do this to users.")

@@ -19,11 +19,11 @@ KINDS: Mapping[UserAction, SecurityEventKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who changes a user, from where, in which request."""
+    """Who changes a user, from where, in which request: None, all of it, at the command line."""
 
-    actor_id: UserId
-    address: str
-    request_id: str
+    actor_id: UserId | None = None
+    address: str | None = None
+    request_id: str | None = None
 
 
 def entry_of(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from app.domain.user import rules
 from app.domain.user.model import User
 from app.kernel.actor import Role
-from app.kernel.errors import InvalidInput, Problem
+from app.kernel.cleaning import clean_name, refuse
+from app.kernel.errors import Problem
 
 
 class Absent:
@@ -49,9 +50,8 @@ def clean(patch: UserPatch) -> Cleaned:
     """Raises InvalidInput with every field that breaks a rule."""
     problems: list[Problem] = []
     cleaned = Cleaned(
-        ABSENT if isinstance(patch.name, Absent) else rules.clean_name(patch.name, problems),
+        ABSENT if isinstance(patch.name, Absent) else clean_name(patch.name, problems),
         ABSENT if isinstance(patch.email, Absent) else rules.clean_email(patch.email, problems),
     )
-    if problems:
-        raise InvalidInput(problems)
+    refuse(problems)
     return cleaned

@@ -42,6 +42,10 @@ class UserWork(Protocol):
         """The user, its entry and the event, if there is one. Raises DuplicateEmail; then the whole work is undone."""
         ...
 
+    async def set_password(self, id: UserId, password_hash: str, event: SecurityEvent | None) -> None:
+        """And the event, if there is one. Ends the user's sessions."""
+        ...
+
 
 class UserWrites(Protocol):
     def work(self) -> AbstractAsyncContextManager[UserWork]: ...

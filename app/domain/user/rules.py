@@ -5,21 +5,15 @@ from collections.abc import Collection
 
 from app.domain.user.model import User
 from app.kernel.actor import Grants, Reach
+from app.kernel.cleaning import clean_line
 from app.kernel.errors import LastAdmin, Path, Problem
 from app.kernel.ids import UserId
-from app.kernel.text import clean_line
 
-MAX_NAME = 255  # characters
 MAX_EMAIL = 254  # characters (RFC 5321 §4.5.3.1.3)
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")  # whether it reaches anybody is found out by sending something
 
-READ: Grants = {"VIEWER": Reach.OWN, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY}
-WRITE: Grants = {"ADMIN": Reach.ANY}  # and to read what was written
-WRITE_PERMISSION = "users:write"
-
-
-def clean_name(name: str | None, problems: list[Problem]) -> str:
-    return clean_line("name", name, MAX_NAME, problems)
+READ = Grants("users:read", {"VIEWER": Reach.OWN, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})
+WRITE = Grants("users:write", {"ADMIN": Reach.ANY})  # and to read what was written
 
 
 def clean_email(email: str | None, problems: list[Problem]) -> str:

@@ -37,9 +37,7 @@ class UserService:
 
     async def page(self, request: UserPageRequest) -> UserPage:
         """Users whom the actor may read, oldest first."""
-        user_id = self._actor.known()
-        visible_to = None if self._sees_all else user_id
-        return await self._users.fetch_page(request, visible_to)
+        return await self._users.fetch_page(request, self._actor.visible_to(rules.READ))
 
     async def count_many(self, scopes: Sequence[UserScope]) -> list[int]:
         """One count per scope, in order."""

@@ -1,8 +1,14 @@
-"""Texts of one line that people write: names, and what is like them."""
+"""What every noun's texts are held to: faults are collected, and refused together."""
 
 import unicodedata
 
-from app.kernel.errors import Problem
+from app.kernel.errors import InvalidInput, Problem
+
+MAX_NAME = 255  # characters
+
+
+def clean_name(name: str | None, problems: list[Problem]) -> str:
+    return clean_line("name", name, MAX_NAME, problems)
 
 
 def clean_line(field: str, text: str | None, most: int, problems: list[Problem]) -> str:
@@ -19,3 +25,9 @@ def clean_line(field: str, text: str | None, most: int, problems: list[Problem])
     elif any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
         problems.append(Problem(path, "FORMAT", f"`{field}` must not contain control characters."))
     return cleaned
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raises InvalidInput with all of them, if there are any."""
+    if problems:
+        raise InvalidInput(problems)

@@ -5,7 +5,11 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from app.config.identity import Identity
+from app.config.limits import Limits
+from app.config.protections import Protections
 
 type Environment = Literal["development", "production"]
 
@@ -14,7 +18,7 @@ class SettingsError(Exception):
     """One line per setting that is wrong, with what to do about it."""
 
 
-class Settings(BaseSettings):
+class Settings(Identity, Limits, Protections):
     """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -43,39 +47,12 @@ class Settings(BaseSettings):
         None, description="Redis 7 or later, or Valkey. Unset: `run` starts one of its own."
     )
 
-    jwt_issuer: str = Field("feature-api", min_length=1, description="`iss` that a token must have.")
-    jwt_audience: str = Field("feature-api", min_length=1, description="`aud` that a token must have.")
-    jwt_keys: SecretStr | None = Field(
-        None, description="JSON Web Key Set with the Ed25519 keys that tokens are checked with. Unset: `JWT_KEYS_FILE`."
-    )
-    jwt_keys_file: Path | None = Field(
-        None, description="File with that key set. Unset in development: a key of our own in `DATA_DIR`."
-    )
-    actor_ttl: float = Field(15, gt=0, le=30, description="Seconds until a changed role takes effect everywhere.")
-
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
-    max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Longest request body.")
-    max_document_bytes: int = Field(
-        100_000, ge=1_000, le=100_000_000, description="Longest GraphQL document, in bytes."
+    api_token_limit: int = Field(50, ge=1, le=10_000, description="API tokens that live, per user at most.")
+    api_token_days: int = Field(365, ge=1, le=3_650, description="Days that an API token may live at most.")
+    security_event_retention_days: int = Field(
+        365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
     )
-    max_query_bytes: int = Field(16_000, ge=1_000, le=1_000_000, description="Longest query string of a GET.")
-    max_batch: int = Field(0, ge=0, le=100, description="Operations in one request at most; 0: one, and no lists.")
-    max_tokens: int = Field(
-        3_000, ge=100, le=1_000_000, description="Longest GraphQL document, in tokens; validation may take its square."
-    )
-    max_depth: int = Field(15, ge=5, le=100, description="Deepest GraphQL operation, in levels.")
-    max_fields: int = Field(
-        2_000,
-        ge=100,
-        le=1_000_000,
-        description="Most fields in a GraphQL operation, those of fragments at every spread.",
-    )
-    max_aliases: int = Field(100, ge=0, le=100_000, description="Most aliases in a GraphQL operation, in the same way.")
-    max_directives: int = Field(
-        50, ge=0, le=100_000, description="Most uses of directives in a GraphQL operation, in the same way."
-    )
-    max_root_fields: int = Field(20, ge=1, le=10_000, description="Most fields at the root of a GraphQL operation.")
-    max_cost: int = Field(10_000, ge=100, le=1_000_000_000, description="Dearest GraphQL operation, in points.")
     validation_status: Literal["422", "400"] = Field(
         "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
     )
@@ -96,12 +73,6 @@ class Settings(BaseSettings):
     )
     executor: Literal["compiled", "reference"] = Field(
         "compiled", description="What runs operations: plans of our own, or graphql-core alone, which is slower."
-    )
-    guest_points: int = Field(600, ge=1, le=1_000_000_000, description="Points a minute per guest's address.")
-    user_points: int = Field(100_000, ge=1, le=1_000_000_000, description="Points a minute per user.")
-
-    security_event_retention_days: int = Field(
-        365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
@@ -124,8 +95,9 @@ class Settings(BaseSettings):
             for name in ("database_url", "redis_url"):
                 if getattr(self, name) is None:
                     raise ValueError(f"{name.upper()} must be set in production")
-            if self.jwt_keys is None and self.jwt_keys_file is None:
-                raise ValueError("JWT_KEYS or JWT_KEYS_FILE must be set in production")
+            if not any((self.jwt_keys, self.jwt_keys_file, self.encryption_keys, self.encryption_keys_file)):
+                keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
+                raise ValueError(f"{keys} must be set in production")
         return self
 
     @model_validator(mode="after")
