@@ -1,6 +1,7 @@
 """Security events are logged and counted at once, and wait, in bounded number, for whoever writes them (R23, R63)."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
@@ -18,6 +19,7 @@ log = structlog.get_logger("security")
 
 WAITING = 10_000  # events; each is about a kilobyte
 BATCH = 500  # events in one statement
+UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 type Append = Callable[[Sequence[KeptEvent]], Awaitable[None]]
 
@@ -99,14 +101,11 @@ def log_event(event: SecurityEvent) -> None:
 
 
 def _named(subject: str | None) -> str | None:
-    """A user's id is hashed as it is everywhere in the log; a permission is what it is."""
+    """Ids are hashed as users' are everywhere in the log; a permission, or a word, is what it is."""
     if subject is None:
         return None
     try:
         noun, key = parse_global_id(subject, ())
     except BadUserInput:
-        try:
-            return hashed(UUID(subject))
-        except ValueError:
-            return subject
+        return hashed(UUID(subject)) if UUID_TEXT.fullmatch(subject) else subject
     return f"{noun}:{hashed(key)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
 
 from app.auth.passwords import BoundedPasswords, Effort
@@ -15,6 +16,8 @@ from tests.fixtures.sessions import PASSWORD, START, Clock, Events, hash_of, log
 from tests.fixtures.world import World
 
 NEW = "a new password of hers"
+TRAIL = """SELECT action, user_id, actor_id, old_values->>'role', new_values->>'role'
+FROM user_audit_entries ORDER BY created_at, id"""
 
 
 def accounts_of(world: World, clock: Clock | None = None) -> tuple[AccountService, Events]:
@@ -63,6 +66,43 @@ async def test_role_that_is_given_counts(people: World) -> None:
     await service.set_role("user@example.com", "Admin")
     assert [(user.name, user.role) for user in await service.list()][2] == ("user", "ADMIN")
     assert [event.facts for event in events.found] == [{"from": "USER", "to": "ADMIN"}]
+
+
+async def test_what_an_operator_does_is_in_the_users_trail_and_among_the_events_and_nobodys_act(people: World) -> None:
+    service, events = accounts_of(people)
+    id = (await service.create("ada@example.com", "Ada", "USER", PASSWORD)).id
+    await service.set_role("ada@example.com", "ADMIN")
+    await service.set_role("ada@example.com", "ADMIN")  # changes nothing
+    await service.disable("ada@example.com")
+    await service.enable("ada@example.com")
+    await service.set_password("ada@example.com", NEW)
+
+    entries = await people.owner.fetch(TRAIL)
+    assert [tuple(row) for row in entries] == [
+        ("CREATE", id, None, None, "USER"),
+        ("CHANGE_ROLE", id, None, "USER", "ADMIN"),
+        ("DISABLE", id, None, "ADMIN", "ADMIN"),
+        ("ENABLE", id, None, "ADMIN", "ADMIN"),
+    ]
+    kept = await people.owner.fetch("SELECT kind, subject, actor_id FROM security_events ORDER BY created_at, id")
+    assert [tuple(row) for row in kept] == [(event.kind, event.subject, None) for event in events.found]
+    assert events.kinds == ["USER_CREATED", "ROLE_CHANGED", "USER_DISABLED", "USER_ENABLED", "PASSWORD_CHANGED"]
+    query = "query($id: ID!) { node(id: $id) { ... on User { userAuditEntries { nodes { act actor { name } } } } } }"
+    nodes = (await people.data(query, "admin", id=global_id("User", id)))["node"]["userAuditEntries"]["nodes"]
+    assert [(node["act"], node["actor"]) for node in nodes] == [(row[0], None) for row in reversed(entries)]
+
+
+async def test_password_that_cannot_be_kept_with_its_event_stays_as_it_was(people: World) -> None:
+    service, _ = accounts_of(people)
+    before = await hash_of(people, "user")
+    await people.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.set_password("user@example.com", NEW)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.create("ada@example.com", "Ada", "USER", PASSWORD)
+    assert await hash_of(people, "user") == before
+    assert len(await service.list()) == 5
+    assert await people.owner.fetch(TRAIL) == []
 
 
 type Act = Callable[[AccountService], Awaitable[object]]

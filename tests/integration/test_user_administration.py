@@ -143,9 +143,9 @@ async def test_email_of_another_user_is_refused_with_that_users_id(world: World)
         "path": ["input", "email"],
         "existingId": world.id_of("other"),
     }
-    assert await refused(world, "createUser", "admin", **GOOD | {"email": "other@example.com"}) == [error]
-    found = await refused(world, "updateUser", "admin", userId=world.id_of("user"), email="other@example.com")
-    assert found == [error]
+    for email in ("other@example.com", "Other@EXAMPLE.com"):
+        assert await refused(world, "createUser", "admin", **GOOD | {"email": email}) == [error]
+        assert await refused(world, "updateUser", "admin", userId=world.id_of("user"), email=email) == [error]
 
 
 async def test_of_parallel_creates_with_one_email_one_wins(world: World) -> None:

@@ -28,8 +28,9 @@ def event(
     subject: str | None = "users:write",
     address: str | None = "192.0.2.1",
     seconds: float = 0,
+    **facts: str,
 ) -> SecurityEvent:
-    return SecurityEvent(kind, actor_id, subject, address, "r", NOON + timedelta(seconds=seconds))
+    return SecurityEvent(kind, actor_id, subject, address, "r", NOON + timedelta(seconds=seconds), facts)
 
 
 # How often
@@ -210,10 +211,11 @@ async def test_announced_event_is_counted_and_logged_and_not_written_again() -> 
         ("features:update", "features:update"),
         ("VXNlcjowMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDE=", "User:7c3ccd10bb7ec37b"),
         ("00000000-0000-0000-0000-000000000001", "7c3ccd10bb7ec37b"),
+        ("00000000000000000000000000000001", "00000000000000000000000000000001"),  # of an email, by who tells
     ],
 )
 async def test_log_shows_permissions_as_they_are_and_ids_hashed(subject: str | None, told: str | None) -> None:
     events, _ = recorded(Table())
     with capture_logs() as logged:
-        events.record(event(subject=subject))
-    assert logged[0]["subject"] == told
+        events.record(event(subject=subject, fact=subject or "word"))
+    assert (logged[0]["subject"], logged[0]["facts"]) == (told, {"fact": told or "word"})
