@@ -24,6 +24,7 @@ FILTERS = {
     "AuditEntryConnection": ["", "filter: {action: [UPDATE]}", "filter: {action: [CREATE, REVERT]}"],
     "UserConnection": [""],
     "UserAuditEntryConnection": [""],
+    "ApiTokenConnection": [""],
 }
 ORDERS = ["", "orderBy: {field: NAME, direction: ASC}", "orderBy: {field: UPDATED_AT, direction: DESC}"]
 OF_ONE = {"node": "id: $id", "nodes": "ids: [$id, $id, $user, $feature]", "feature": "id: $feature"}
