@@ -72,36 +72,28 @@ class Told[E: errors.DomainError]:
         return self.error.path
 
 
-class NotFoundTold(Told[errors.NotFound]):
-    pass
+class NotFoundTold(Told[errors.NotFound]): ...
 
 
-class DuplicateNameTold(Told[errors.DuplicateName]):
-    pass
+class DuplicateNameTold(Told[errors.DuplicateName]): ...
 
 
-class LimitExceededTold(Told[errors.LimitExceeded]):
-    pass
+class LimitExceededTold(Told[errors.LimitExceeded]): ...
 
 
-class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]):
-    pass
+class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]): ...
 
 
-class InvalidTransitionTold(Told[errors.InvalidTransition]):
-    pass
+class InvalidTransitionTold(Told[errors.InvalidTransition]): ...
 
 
-class StaleVersionTold(Told[errors.StaleVersion]):
-    pass
+class StaleVersionTold(Told[errors.StaleVersion]): ...
 
 
-class DuplicateEmailTold(Told[errors.DuplicateEmail]):
-    pass
+class DuplicateEmailTold(Told[errors.DuplicateEmail]): ...
 
 
-class LastAdminTold(Told[errors.LastAdmin]):
-    pass
+class LastAdminTold(Told[errors.LastAdmin]): ...
 
 
 type Failure = errors.Problem | Told[Any]

@@ -35,7 +35,7 @@ class UserAuditEntry(Node):
 
     id: strawberry.ID = entry.column(lambda e: global_id("UserAuditEntry", e.id), description=ID)
     act: UserAction = entry.column(lambda e: e.action, description="What was done.")  # AuditEntry has an `action`
-    user: User | None = entry.edge(named_users_by_id, key=lambda e: e.user_id, description="To whom.")
+    user: User = entry.edge(named_users_by_id, key=lambda e: e.user_id, description="To whom.")
     actor: User | None = entry.edge(
         named_users_by_id, key=lambda e: e.actor_id, description="By whom; null for the system itself."
     )

@@ -178,7 +178,8 @@ def _by_null(result: ExecutionResult) -> Nulls:
 
 def _null_above(data: Any, path: tuple[Any, ...]) -> tuple[Any, ...]:
     for end, key in enumerate(path):
-        if data is None:
+        try:
+            data = data[key]
+        except (TypeError, LookupError):  # null, or a path that is wrong
             return path[:end]
-        data = data[key]
     return path

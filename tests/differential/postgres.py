@@ -61,7 +61,8 @@ UNION ALL SELECT (id, active_features, active_limit)::text FROM users WHERE id I
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1
 UNION ALL SELECT e::text FROM user_audit_entries e
 UNION ALL SELECT e::text FROM security_events e
-UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT user_id FROM user_audit_entries)
+UNION ALL SELECT (id, name, email, role, disabled_at)::text FROM users
+    WHERE id IN (SELECT user_id FROM user_audit_entries)
 UNION ALL SELECT t::text FROM api_tokens t WHERE id >= $1 OR revoked_at = $2
 ORDER BY 1
 """

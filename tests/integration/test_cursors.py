@@ -111,8 +111,7 @@ async def test_a_cursor_of_another_list_is_refused(world: World, name: str) -> N
 
     others = [other for other in NAMES if other.rpartition(".")[2] != noun]
     for other in others:
-        name = next(one for one in NAMES if one.rpartition(".")[2] == other)
-        foreign = await a_cursor(world, await connection_of(world, name))
+        foreign = await a_cursor(world, await connection_of(world, other))
         message = await check_refused(world, connection, "after", foreign)
         assert message == f"This cursor is of another list or order than {ORDERS[noun]}: start again without it."
 
