@@ -1,6 +1,7 @@
 """Settings: read from the environment once, by the entry points, and checked before anything starts (R30)."""
 
 import re
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 type Network = IPv4Network | IPv6Network
 type Environment = Literal["development", "production"]
+
+V1_DEPRECATED = date(2026, 11, 20)  # since REST v2 is there
 
 
 class SettingsError(Exception):
@@ -129,6 +132,9 @@ class Settings(BaseSettings):
     rest_get_limit: int = Field(1_000, ge=1, le=1_000_000_000, description="GETs over REST an hour.")
     rest_put_limit: int = Field(200, ge=1, le=1_000_000_000, description="PUTs and PATCHes over REST an hour.")
     rest_delete_limit: int = Field(50, ge=1, le=1_000_000_000, description="DELETEs over REST an hour.")
+    rest_v1_sunset: date | None = Field(
+        None, description="Day (UTC) on which REST v1 may go, told by the header Sunset; after 2026-11-20."
+    )
     login_address_limit: int = Field(30, ge=1, le=1_000_000_000, description="Logins a minute from one address.")
     login_account_limit: int = Field(
         10, ge=1, le=1_000_000_000, description="Logins into one account in a quarter of an hour."
@@ -214,6 +220,13 @@ class Settings(BaseSettings):
         if self.trusted_documents != "off" and self.trusted_documents_path is None:
             raise ValueError("TRUSTED_DOCUMENTS_PATH must be set, or TRUSTED_DOCUMENTS=off")
         return self
+
+    @field_validator("rest_v1_sunset")
+    @classmethod
+    def _is_after_the_deprecation(cls, day: date | None) -> date | None:
+        if day is not None and day <= V1_DEPRECATED:
+            raise ValueError(f"it must be after {V1_DEPRECATED}, since when v1 is deprecated (RFC 9745 §4)")
+        return day
 
     @property
     def proxies(self) -> list[Network]:

@@ -253,7 +253,7 @@ def _policies(settings: Settings) -> Policies:
         guest=Policy("requests", settings.guest_requests),
         user=Policy("requests", settings.user_requests, lots=True),
         post=Policy("post", settings.rest_post_limit, HOUR),
-        get=Policy("get", settings.rest_get_limit, HOUR),
+        get=Policy("get", settings.rest_get_limit, HOUR, lots=True),
         put=Policy("put", settings.rest_put_limit, HOUR),
         delete=Policy("delete", settings.rest_delete_limit, HOUR),
         login_by_address=Policy("login", settings.login_address_limit),
