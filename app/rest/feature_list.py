@@ -1,10 +1,15 @@
-"""What lists of features are sorted by, in both versions."""
+"""What lists of features are searched and sorted by, in both versions."""
 
 from collections.abc import Mapping
 from itertools import product
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from pydantic import Field
+
+from app.domain.feature import rules
 from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
+
+Search = Annotated[str | None, Field(max_length=rules.MAX_SEARCH)]
 
 type Sort = Literal[
     "created_at:desc",

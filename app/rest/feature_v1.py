@@ -1,8 +1,8 @@
 """/api/v1/features: the legacy contract, frozen; its bytes are in tests/golden/v1."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypedDict
 
-import orjson
 from pydantic import Field
 
 from app.domain.feature import rules
@@ -12,8 +12,8 @@ from app.domain.feature.model import Feature, FeatureFilter, FeatureSliceRequest
 from app.kernel.page import DEFAULT_PAGE, MAX_OFFSET, MAX_PAGE
 from app.rest.conditions import expected_version, tag_of
 from app.rest.feature_body import STATUSES, CreateV1, ReplaceV1
-from app.rest.feature_list import ORDERS, Sort
-from app.rest.fields import AnyObject, Id
+from app.rest.feature_list import ORDERS, Search, Sort
+from app.rest.fields import Id
 from app.rest.read import Number
 from app.rest.render import milliseconds
 from app.rest.route import Answer, Call, Ignores, Route
@@ -33,7 +33,7 @@ class ListV1(Ignores):
     sort: Sort = "created_at:desc"
     category: str | None = None
     tag: str | None = None
-    q: str | None = None
+    q: Search = None
 
 
 class FeatureV1(TypedDict):
@@ -41,7 +41,7 @@ class FeatureV1(TypedDict):
     name: str
     description: str | None
     status: str
-    metadata: AnyObject
+    metadata: Mapping[str, object]
     created_at: str
     updated_at: str
 
@@ -59,7 +59,7 @@ def shape(feature: Feature) -> FeatureV1:
         "name": feature.name,
         "description": feature.description,
         "status": feature.status.lower(),
-        "metadata": orjson.Fragment(feature.metadata.text),
+        "metadata": feature.metadata.parse_object(),
         "created_at": milliseconds(feature.created_at),
         "updated_at": milliseconds(feature.updated_at),
     }

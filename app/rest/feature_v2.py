@@ -13,7 +13,7 @@ from app.domain.feature.model import Feature, FeatureFilter, FeaturePageRequest
 from app.kernel.ids import UserId
 from app.rest.conditions import expected_version, tag_of
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2, ReplaceV2
-from app.rest.feature_list import ORDERS, Sort
+from app.rest.feature_list import ORDERS, Search, Sort
 from app.rest.fields import AnyObject, Id
 from app.rest.page_v2 import PageQuery, links, page_info
 from app.rest.route import JSON, MERGE_PATCH, Answer, Call, Refuses, Route
@@ -34,7 +34,7 @@ class ListV2(PageQuery):
     category: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     owner_id: UUID | None = None
-    q: str | None = None
+    q: Search = None
 
 
 class FeatureV2(TypedDict):

@@ -19,7 +19,6 @@ ISSUES: Mapping[str, str] = {
     "extra_forbidden": "unknown",
     "greater_than_equal": "range",
     "less_than_equal": "range",
-    "string_too_short": "min_length",
     "string_too_long": "max_length",
     "literal_error": "format",
     "uuid_parsing": "format",
@@ -144,6 +143,8 @@ def _said(kind: str, fault: Any) -> str:
             return "is not known here"
         case "literal_error":
             return f"must be one of {fault['ctx']['expected'].replace(chr(39), '')}"
+        case "string_too_long":
+            return f"must have at most {fault['ctx']['max_length']} characters"
         case "greater_than_equal":
             return f"must be at least {fault['ctx']['ge']}"
         case "less_than_equal":

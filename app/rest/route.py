@@ -127,7 +127,7 @@ class Routes:
         for template, name, methods in self._by_length.get(len(segments), ()):
             parameters: dict[str, str] = {}
             for wanted, found in zip(template, segments, strict=True):
-                if wanted[:1] == "{":
+                if wanted[:1] == "{" and found:
                     parameters[wanted[1:-1]] = found
                 elif wanted != found:
                     break

@@ -17,6 +17,7 @@ from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
 from app.http.facts import about
 from app.http.headers import Headers, read_headers
+from app.http.rate_headers import rate_limit_headers
 from app.http.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
