@@ -100,7 +100,7 @@ def read_json(text: bytes) -> Any:
         raise _no_json("The body is empty: send a JSON object.")
     try:
         document = orjson.loads(text)
-        json.loads(text, object_pairs_hook=_once, parse_int=float)  # as a float no number is too long
+        STRICT.decode(text.decode())  # which is thrown away: orjson keeps the last of two
     except json.JSONDecodeError as error:  # orjson's own is one, too
         raise _no_json(f"The body is no valid JSON: line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
@@ -114,6 +114,9 @@ def _once(pairs: list[tuple[str, object]]) -> None:
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise _no_json(f"The key `{twice[:LONGEST]}` stands twice in one object.")
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_int=float)  # as a float no number is too long
 
 
 def _no_json(message: str) -> Refused:

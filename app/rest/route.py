@@ -12,6 +12,7 @@ from app.context import RequestContext
 from app.http.headers import Headers
 from app.kernel.actor import Grants
 from app.kernel.errors import NotFound
+from app.kernel.value import value
 
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -94,7 +95,7 @@ class Route[Q: BaseModel, B: BaseModel | None]:
 type Methods = Mapping[str, Route[Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     template: str
     methods: Methods
@@ -107,30 +108,28 @@ class Found:
 
 
 class Routes:
-    """Found by the number of the path's segments, then by comparing: a version has a handful of each length."""
+    """Found by looking up: what stands where a template of so many segments has parameters is left out of the key."""
 
     def __init__(self, routes: Sequence[Route[Any, Any]]) -> None:
         self.all = tuple(routes)
-        self._by_length: dict[int, list[tuple[list[str], str, dict[str, Route[Any, Any]]]]] = {}
+        self._methods: dict[str, tuple[str, dict[str, Route[Any, Any]]]] = {}  # by key: (template, methods)
+        self._shapes: dict[int, set[tuple[tuple[int, str], ...]]] = {}  # by length: (place, name) of each parameter
         for route in routes:
             segments = route.path.split("/")
-            alike = self._by_length.setdefault(len(segments), [])
-            for _, path, methods in alike:
-                if path == route.path:
-                    methods[route.method] = route
-                    break
-            else:
-                alike.append((segments, route.path, {route.method: route}))
+            shape = tuple((place, part[1:-1]) for place, part in enumerate(segments) if part[:1] == "{")
+            self._shapes.setdefault(len(segments), set()).add(shape)
+            for place, _ in shape:
+                segments[place] = ""
+            self._methods.setdefault("/".join(segments), (route.path, {}))[1][route.method] = route
 
     def find(self, path: str) -> Found | None:
         segments = path.split("/")
-        for template, name, methods in self._by_length.get(len(segments), ()):
-            parameters: dict[str, str] = {}
-            for wanted, found in zip(template, segments, strict=True):
-                if wanted[:1] == "{" and found:
-                    parameters[wanted[1:-1]] = found
-                elif wanted != found:
-                    break
-            else:
-                return Found(name, methods, parameters)
+        for shape in self._shapes.get(len(segments), ()):
+            rest = segments.copy()
+            parameters = {}
+            for place, name in shape:
+                parameters[name], rest[place] = rest[place], ""
+            found = self._methods.get("/".join(rest))
+            if found is not None and "" not in parameters.values():
+                return Found(*found, parameters)
         return None
