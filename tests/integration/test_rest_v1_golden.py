@@ -161,7 +161,7 @@ async def test_answer_is_what_it_always_was(shared: World, name: str, monkeypatc
 def fails(world: World, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     error = Unavailable("The database cannot be reached.", 2) if status == "503" else RuntimeError("a secret")
 
-    async def fetch(ids: object) -> None:
+    async def fetch(*given: object) -> None:
         raise error
 
     monkeypatch.setattr(world.wiring.stores.features, "fetch_by_ids", fetch)
