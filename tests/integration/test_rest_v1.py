@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.db.feature import slice_statement
+from app.domain.feature.model import FeatureOrder
+from app.rest.feature_list import ORDERS
 from tests.fixtures.endpoint import world_with
 from tests.fixtures.rest import V1, call, made, refusal
 from tests.fixtures.world import BIRTH, World
@@ -170,6 +173,13 @@ async def test_slices_of_every_order_make_up_the_list_without_gap_or_twin(world:
             more = offset + 3 < 7
             assert body["pagination"] == {"limit": 3, "offset": offset, "total": 7, "has_more": more}
         assert found == expected
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=list(ORDERS))
+def test_order_of_a_slice_is_total(order: FeatureOrder) -> None:
+    """An index that it walks would keep ties in order, but nothing says that it is walked."""
+    text = slice_statement((), order).text
+    assert f"ORDER BY features.{order.field.lower()} {order.direction}, features.id {order.direction}" in text
 
 
 async def test_slice_at_the_bounds(world: World) -> None:
