@@ -170,7 +170,7 @@ async def test_every_filter_of_a_slice_uses_its_index_or_the_owners(
 
 async def test_entry_of_a_version_is_found_by_its_feature(planner: Planner) -> None:
     [id] = (await keys(planner, SOME_FEATURES))[:1]
-    statement = audit.page_statement(("version",), FIRST_PAGE, "feature")
+    statement = audit.page_statement(("version",), FIRST_PAGE, "feature", audit.READINGS.of(None))
     found = await planner.indexes(statement, size=2, ids=[id], version=1)
     assert "audit_entries_of_feature" in found and found <= entries_of("audit_entries_of_feature")
 
