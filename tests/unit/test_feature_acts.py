@@ -258,9 +258,12 @@ def test_a_merge_leaves_what_it_does_not_name() -> None:
         ({"more": "x" * 10_000}, ("metadata",), "MAX_LENGTH"),
     ],
 )
-def test_a_merge_is_checked_by_what_comes_out(metadata: object, path: tuple[str, ...], issue: str) -> None:
+@pytest.mark.parametrize("status", [None, "ARCHIVED"])
+def test_a_merge_is_checked_by_what_comes_out(
+    status: acts.Settable | None, metadata: object, path: tuple[str, ...], issue: str
+) -> None:
     before = feature(metadata=dump({"some": "x" * 10_000}))
-    act = acts.update(FeaturePatch(metadata=metadata, merges=True))
+    act = acts.update(FeaturePatch(metadata=metadata, merges=True), status)
     with pytest.raises(InvalidInput) as refused:
         act.check(before)
     assert [(problem.path, problem.issue) for problem in refused.value.problems] == [(path, issue)]
