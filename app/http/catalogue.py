@@ -81,6 +81,12 @@ CATALOGUE: Mapping[str, Known] = {
         "The owner has as many active features as allowed.",
         "Archive, deactivate or delete one first.",
     ),
+    "TOKEN_LIMIT_EXCEEDED": Known(
+        409,
+        "Too many API tokens",
+        "The user has as many living API tokens as allowed.",
+        "Revoke one first.",
+    ),
     "INVALID_TRANSITION": Known(
         409,
         "The status does not lead there",
