@@ -60,7 +60,8 @@ def main() -> None:
         try:
             migrate(postgres.owner_url)
             asyncio.run(seed(postgres.owner_url, CATALOGUE, SCALE))
-            unlimited = {f"REST_{act}": "1000000000" for act in ("GETS", "POSTS", "PUTS", "DELETES")}
+            unlimited = {f"REST_{act}_LIMIT": "1000000000" for act in ("GET", "POST", "PUT", "DELETE")}
+            unlimited["USER_REQUESTS"] = "1000000000"
             with server(postgres, valkey, Path(folder), unlimited):
                 asyncio.run(_measure(postgres, valkey, Path(folder)))
         finally:

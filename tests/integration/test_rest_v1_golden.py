@@ -30,6 +30,7 @@ MASKS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
     (re.compile(r"\b(req_)?[0-9a-f]{32}\b"), r"\1<request>"),
+    (re.compile(r"r=\d+;t=\d+"), "r=<left>;t=<seconds>"),
     (re.compile(r'"version":"\d+\.\d+\.\d+"'), '"version":"<version>"'),
 )
 PROBLEM = {"accept": "application/problem+json"}
@@ -110,7 +111,7 @@ CASES: dict[str, Case] = {
     "413": Case("POST", body=b" " * 1_000_001),
     "414": Case("GET", f"{V1}?q={'x' * 16_001}"),
     "415": Case("POST", body=b"name=x", headers={"content-type": "application/x-www-form-urlencoded"}),
-    "429": Case("GET", who="admin", settings={"rest_gets": 1}),
+    "429": Case("GET", who="admin", settings={"rest_get_limit": 1}),
     "431": Case("GET", headers={"x-long": "x" * 40_000}),
     "500": Case("GET", ONE),
     "503": Case("GET", ONE),
