@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
-from app.config import Settings, SettingsError, read_settings
+from app.cli_user import user_commands
+from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
-from app.kernel.errors import Unavailable
+from app.kernel.errors import InvalidInput, NotFound, Unavailable
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
 from app.published import StaleSchemaError, check_schema, export_schema
@@ -65,6 +66,8 @@ def _explained() -> Iterator[None]:
         RotationRefusedError,
         StaleSchemaError,
         UnfinishedError,
+        InvalidInput,
+        NotFound,
     ) as error:
         people.print(f"feature-api: {error}", markup=False)
     except Unavailable as error:
@@ -148,6 +151,9 @@ def token(
     """Prints a bearer token for a user who exists; for development only."""
     with _servers() as settings:
         sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
+
+
+cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
 
 
 @schema_cli.command("export")

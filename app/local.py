@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app.config import Settings, read_settings
+from app.config.settings import Settings, read_settings
 from app.embedded.errors import EmbeddedError
 from app.embedded.folder import Folder, write_private
 from app.embedded.postgres import Postgres

@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.config import V1_DEPRECATED, Settings
+from app.config.rest import V1_DEPRECATED
+from app.config.settings import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.jobs.token_uses import keep_token_uses
+from app.kernel.clock import utc_now
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
@@ -30,9 +33,13 @@ from app.web.jwks import jwks_route
 from app.web.observe import Observe
 from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
+from app.web.session import ROUTES as SESSION_ROUTES
+from app.web.session import SessionEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset({"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS})
+ROUTES = frozenset(
+    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS, *SESSION_ROUTES}
+)
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -45,6 +52,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
     endpoint = GraphQLEndpoint(
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
+
+    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service)
 
     rest = RestEndpoint(
         (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
@@ -63,6 +72,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         jobs = [
             asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
         if wiring.key_reader:
             jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
@@ -83,7 +93,14 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     # A server reads a new key within a third of the delay, and caches keep the set for half of it.
     keys = jwks_route(wiring.public_keys, int(settings.signing_key_delay / 2))
-    routes = [Route("/metrics", metrics), keys, *health.routes(), *error_routes(), *static_routes()]
+    routes = [
+        Route("/metrics", metrics),
+        keys,
+        *health.routes(),
+        *sessions.routes(),
+        *error_routes(),
+        *static_routes(),
+    ]
     others = Starlette(routes=routes, lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from joserfc.errors import JoseError
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.db.database import Database
 from app.db.user import SqlUsers
 from app.kernel.clock import utc_now
-from app.wiring import pool_settings, tokens_of
+from app.parts import pool_settings, tokens_of
 
 ROLES = ("ADMIN", "MANAGER", "USER", "VIEWER")
 

@@ -9,7 +9,7 @@ from app.adapters.security_log import SecurityLog
 from app.auth.key_ring import KeyRing
 from app.auth.reencrypt import OnProgress, Reencrypted, reencrypt
 from app.auth.stored_keys import KeyMaker
-from app.config import Settings, SettingsError
+from app.config.settings import Settings, SettingsError
 from app.db.database import Database
 from app.db.encrypted import ENCRYPTED, SqlEncrypted
 from app.db.signing_key import SqlSigningKeys
@@ -17,7 +17,7 @@ from app.domain.signing_key.model import SigningKey
 from app.domain.signing_key.rules import state_of
 from app.domain.signing_key.service import SigningKeyService
 from app.kernel.clock import utc_now
-from app.wiring import pool_settings, ring_of
+from app.parts import pool_settings, ring_of
 
 SHOWN = 20  # unreadable values that are named
 

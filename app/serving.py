@@ -13,18 +13,19 @@ from typing import NoReturn
 import uvicorn
 from rich.console import Console
 
-from app.config import Settings, SettingsError
+from app.config.settings import Settings, SettingsError
 from app.db.database import Database
 from app.db.migrations import is_current, migrate
 from app.db.user import SqlUsers
 from app.local import local_servers
 from app.main import create_app
 from app.minting import ROLES, mint
+from app.parts import pool_settings
 from app.seed.seed import seed
 from app.telemetry import configure_logging
 from app.web.connection import ConnectionLimits, guarded
 from app.web.protections import SecurityHeaders
-from app.wiring import Wiring, pool_settings
+from app.wiring import Wiring
 
 DRAIN = 20  # seconds for requests that are under way when the process is told to stop
 people = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -1,55 +1,63 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from secrets import token_bytes
 from time import monotonic
 
-from joserfc.jwk import KeySet
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.attempts import LimitedAttempts
 from app.adapters.documents import RegisteredDocuments
-from app.adapters.redis_buckets import RedisBuckets
 from app.adapters.security_events import LoggedEvents
 from app.adapters.shared_buckets import SharedBuckets
+from app.auth.access_tokens import SignedAccessTokens
 from app.auth.actors import Actors
 from app.auth.api_tokens import ApiTokenActors
-from app.auth.key_ring import KeyRing, development_ring, read_ring
-from app.auth.keys import KeysError, development_keys, public_keys, read_keys
-from app.auth.stored_keys import KeyMaker, KeyReader, StoredKeys
-from app.auth.tokens import Tokens, Verifier
-from app.config import Settings, SettingsError
+from app.auth.keys import public_keys
+from app.auth.passwords import BoundedPasswords
+from app.auth.stored_keys import KeyMaker, KeyReader
+from app.auth.tokens import Verifier
+from app.config.settings import Settings
 from app.context import RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
-from app.db.pool import PoolSettings
+from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
 from app.db.user import SqlUsers
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
-from app.domain.rate_limit.model import HOUR, PointLimits, Policies, Policy
+from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
+from app.domain.session.model import Origin
+from app.domain.session.service import SessionPorts, SessionService
 from app.domain.user.service import UserService
-from app.engine.limits import Limits
-from app.engine.operation import Engine, RequestError
+from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.kernel.secret import ENTROPY
+from app.parts import (
+    attempt_limits_of,
+    effort_of,
+    engine_limits_of,
+    lifetimes_of,
+    policies_of,
+    pool_settings,
+    redis_buckets_of,
+    redis_of,
+    ring_of,
+    tokens_of,
+    trusted_documents,
+)
 from app.resolvers.root import core, costs
 from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics, RateLimitMetrics
 from app.web.documents import Documents
-from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Stores:
     features: SqlFeatures
     entries: SqlEntries
     api_tokens: SqlApiTokens
+    sessions: SqlSessions
 
 
 class Wiring:
@@ -71,12 +80,14 @@ class Wiring:
         self.http_metrics = HttpMetrics(self.registry)
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
-        self.redis = _redis(settings)
+        self.redis = redis_of(settings)
+        database = self.database
         self.stores = stores = Stores(
-            SqlUsers(self.database),
-            SqlFeatures(self.database),
-            SqlEntries(self.database),
-            SqlApiTokens(self.database),
+            SqlUsers(database),
+            SqlFeatures(database),
+            SqlEntries(database),
+            SqlApiTokens(database),
+            SqlSessions(database),
         )
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
@@ -100,14 +111,25 @@ class Wiring:
             new_id,
             partial(token_bytes, ENTROPY),
         )
-        self._redis_buckets = _redis_buckets(settings, RateLimitMetrics(self.registry))
+        self._redis_buckets = redis_buckets_of(settings, RateLimitMetrics(self.registry))
         self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
+        self.security_events = LoggedEvents()
+        self.passwords = BoundedPasswords(effort_of(settings))
+        self._session_ports = SessionPorts(
+            self.stores.sessions,
+            self.passwords,
+            SignedAccessTokens(self.tokens),
+            LimitedAttempts(self.limiter),
+            self.security_events,
+            utc_now,
+            new_id,
+        )
         self._points = PointLimits(settings.guest_points, settings.user_points)
-        self.policies = _policies(settings)
+        self.policies = policies_of(settings)
         self.engine = Engine(
             core,
             costs,
-            _limits(settings),
+            engine_limits_of(settings),
             settings.max_tokens,
             suggestions=settings.environment == "development",
             executor=settings.executor,
@@ -128,6 +150,10 @@ class Wiring:
             AuditService(actor, stores.entries),
             ApiTokenService(actor, self._token_means, request_id, client),
         )
+
+    def session_service(self, actor: Actor, origin: Origin) -> SessionService:
+        lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
+        return SessionService(actor, origin, self._session_ports, lifetimes, limits)
 
     def _documents(self) -> Documents:
         settings, record = self.settings, DocumentMetrics(self.registry).record
@@ -161,116 +187,6 @@ class Wiring:
 
     async def close(self) -> None:
         await self._redis_buckets.close()
+        self.passwords.close()
         await self.redis.aclose()
         await self.database.close()
-
-
-def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
-    """Texts by all of their ids, each valid. Raises SettingsError for the first that is not."""
-    if settings.trusted_documents == "off" or settings.trusted_documents_path is None:
-        return {}
-    try:
-        documents = read_manifest(settings.trusted_documents_path)
-    except ManifestError as error:
-        raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {error}") from None
-    for name, text in documents.items():
-        try:
-            engine.check(text)
-        except RequestError as error:
-            reason = " ".join(error.errors[0].message.split())
-            raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {name} cannot be run: {reason}") from None
-    return by_every_id(documents)
-
-
-def tokens_of(settings: Settings) -> Tokens:
-    """Raises SettingsError."""
-    return Tokens(
-        _keys(settings),
-        settings.jwt_issuer,
-        settings.jwt_audience,
-        timedelta(seconds=settings.jwt_max_lifetime),
-        StoredKeys(timedelta(seconds=settings.signing_key_delay)),
-    )
-
-
-def development_key_file(settings: Settings) -> Path:
-    return settings.data_dir / "jwt-keys.json"
-
-
-def ring_of(settings: Settings) -> KeyRing | None:
-    """None in production where no key is given. Raises SettingsError."""
-    if settings.encryption_keys is None and settings.encryption_keys_file is None:
-        development = settings.environment == "development"
-        return development_ring(settings.data_dir / "encryption-keys") if development else None
-    return _read("ENCRYPTION_KEYS", settings.encryption_keys, settings.encryption_keys_file, read_ring)
-
-
-def _keys(settings: Settings) -> KeySet:
-    if settings.jwt_keys is None and settings.jwt_keys_file is None:
-        development = settings.environment == "development"
-        return development_keys(development_key_file(settings)) if development else KeySet([])
-    return _read("JWT_KEYS", settings.jwt_keys, settings.jwt_keys_file, read_keys)
-
-
-def _read[T](name: str, given: SecretStr | None, file: Path | None, read: Callable[[str], T]) -> T:
-    """What the setting, or else its file, holds. Raises SettingsError."""
-    try:
-        return read(given.get_secret_value() if given is not None else (file or Path()).read_text())
-    except (OSError, UnicodeDecodeError):
-        message = "the file cannot be read; check its path and its permissions"
-        raise SettingsError(f"{name}_FILE: {message}") from None
-    except KeysError as error:
-        raise SettingsError(f"{name}: {error}") from None
-
-
-def pool_settings(settings: Settings) -> PoolSettings:
-    if settings.database_url is None:
-        raise SettingsError("DATABASE_URL: set it, or start with `make run`, which brings a database along")
-    return PoolSettings(
-        url=settings.database_url.get_secret_value(),
-        role=settings.database_role,
-        size=settings.database_pool_size,
-        connect_timeout=settings.database_connect_timeout,
-        acquire_timeout=settings.database_acquire_timeout,
-        statement_timeout=settings.database_statement_timeout,
-        prepare=settings.database_prepare,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        depth=settings.max_depth,
-        aliases=settings.max_aliases,
-        root_fields=settings.max_root_fields,
-        directives=settings.max_directives,
-        fields=settings.max_fields,
-        document_bytes=settings.max_document_bytes,
-    )
-
-
-def _policies(settings: Settings) -> Policies:
-    return Policies(
-        guest=Policy("requests", settings.guest_requests),
-        user=Policy("requests", settings.user_requests, lots=True),
-        post=Policy("post", settings.rest_post_limit, HOUR),
-        get=Policy("get", settings.rest_get_limit, HOUR, lots=True),
-        put=Policy("put", settings.rest_put_limit, HOUR),
-        delete=Policy("delete", settings.rest_delete_limit, HOUR),
-        login_by_address=Policy("login", settings.login_address_limit),
-        login_by_account=Policy("login-account", settings.login_account_limit, HOUR // 4),
-        refresh_by_address=Policy("refresh", settings.refresh_address_limit),
-    )
-
-
-def _redis(settings: Settings) -> Redis:
-    return Redis.from_url(_redis_url(settings), socket_timeout=1, socket_connect_timeout=1)
-
-
-def _redis_buckets(settings: Settings, metrics: RateLimitMetrics) -> RedisBuckets:
-    return RedisBuckets(_redis_url(settings), settings.rate_limit_timeout, metrics.told, metrics.failed)
-
-
-def _redis_url(settings: Settings) -> str:
-    if settings.redis_url is None:
-        raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
-    return settings.redis_url.get_secret_value()

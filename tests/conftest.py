@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.production",
     "tests.fixtures.embedded",
     "tests.fixtures.rotation",
+    "tests.fixtures.sessions",
 ]

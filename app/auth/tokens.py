@@ -10,7 +10,7 @@ import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
@@ -18,7 +18,7 @@ from joserfc.jwk import GuestProtocol, Key, KeySet
 
 from app.auth.stored_keys import StoredKeys
 from app.kernel.errors import Unauthenticated, Unavailable
-from app.kernel.ids import UserId
+from app.kernel.ids import SessionId, UserId
 
 ALGORITHM = "Ed25519"  # RFC 9864's name; "EdDSA" is what issuers called it before, and is still taken
 ACCEPTED = (ALGORITHM, "EdDSA")
@@ -44,18 +44,21 @@ class Tokens:
     longest: timedelta = timedelta(days=1)  # that a token may live
     stored: StoredKeys = field(default_factory=StoredKeys)
 
-    def mint(self, user_id: UserId, now: datetime, lifetime: timedelta) -> str:
-        """With the database's key of this moment, else with one of the settings. Raises JoseError where they hold no
-        private key, Unavailable where there is none at all, and ValueError for too long a life."""
+    def mint(self, user_id: UserId, now: datetime, lifetime: timedelta, session_id: SessionId | None = None) -> str:
+        """Valid no longer than the session, where there is one. With the database's key of this moment, else with one
+        of the settings. Raises JoseError where they hold no private key, Unavailable where there is none at all, and
+        ValueError for too long a life."""
         if lifetime > self.longest:
             raise ValueError("a token that nobody would take")
         key = self._signer(now)
+        of_session = {} if session_id is None else {"sid": str(session_id), "jti": uuid4().hex}
         claims = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": str(user_id),
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
+            **of_session,
         }
         return jwt.encode({"alg": ALGORITHM, "typ": "JWT", "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
 
@@ -68,17 +71,25 @@ class Tokens:
         return next((key for key in self.keys.keys if key.is_private), self.keys.keys[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom a token stands for, and through which login, if any."""
+
+    user_id: UserId
+    session_id: SessionId | None
+
+
 class Verifier:
     """A signature check costs as much as a whole small query: tokens that passed are remembered, in bounded number."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._passed: OrderedDict[str, tuple[UserId, float]] = OrderedDict()  # token -> (user, end in Unix seconds)
+        self._passed: OrderedDict[str, tuple[Proven, float]] = OrderedDict()  # by token; ends are in Unix seconds
         self._generation = tokens.stored.generation
 
-    def verify(self, token: str, now: datetime) -> UserId:
-        """The user whom the token stands for. Raises Unauthenticated, without saying which check failed; UnknownKey
-        where it may be worth to read the keys again."""
+    def verify(self, token: str, now: datetime) -> Proven:
+        """Raises Unauthenticated, without saying which check failed; UnknownKey where it may be worth to read the keys
+        again."""
         if self._generation != self._tokens.stored.generation:  # one may be revoked
             self._passed.clear()
             self._generation = self._tokens.stored.generation
@@ -87,13 +98,13 @@ class Verifier:
             found = self._passed[token] = self._check(token, now)
             if len(self._passed) > REMEMBERED:
                 self._passed.popitem(last=False)
-        user_id, end = found
+        proven, end = found
         if now.timestamp() >= end + LEEWAY:
             del self._passed[token]
             raise Unauthenticated("The token has run out: get a new one.")
-        return user_id
+        return proven
 
-    def _check(self, token: str, now: datetime) -> tuple[UserId, float]:
+    def _check(self, token: str, now: datetime) -> tuple[Proven, float]:
         tokens, refused = self._tokens, Unauthenticated("The token is not valid: get a new one.")
         if len(token) > MAX_TOKEN:
             raise refused
@@ -111,7 +122,9 @@ class Verifier:
             claims, end = decoded.claims, float(decoded.claims["exp"])
             if end - claims.get("iat", now.timestamp()) > tokens.longest.total_seconds():
                 raise refused
-            return UserId(UUID(claims["sub"])), min(end, tokens.stored.end_of(str(decoded.header["kid"])))
+            sid = claims.get("sid")
+            proven = Proven(UserId(UUID(claims["sub"])), None if sid is None else SessionId(UUID(sid)))
+            return proven, min(end, tokens.stored.end_of(str(decoded.header["kid"])))
         except InvalidKeyIdError as error:
             raise (UnknownKey(refused.message) if KID.fullmatch(error.description) else refused) from None
         except (JoseError, ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):

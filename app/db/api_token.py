@@ -37,7 +37,7 @@ COUNT = Statement(
 BY_HASH = Statement(
     "api_token.by_hash",
     select(column.id, users.c.id, users.c.role, column.scopes, column.expires_at)
-    .join_from(api_tokens, users, users.c.id == column.user_id)
+    .join_from(api_tokens, users, (users.c.id == column.user_id) & users.c.disabled_at.is_(None))
     .where(column.hash == bindparam("of_hash"), column.revoked_at.is_(None)),
 )
 LOCK_USER = Statement(

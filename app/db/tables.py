@@ -16,6 +16,32 @@ users = Table(
     # Counted in the statement that changes a status, bound by a CHECK (R6); the limit is the one in force at the time.
     Column("active_features", Integer, nullable=False),
     Column("active_limit", Integer, nullable=False),
+    Column("password_hash", Text),  # written, but never read: the application may not (see account_of_email)
+    Column("password_version", Integer, nullable=False),
+    Column("disabled_at", TIMESTAMP(timezone=True)),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("last_used_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("user_agent", Text),
+    Column("address", Text),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("session_id", Uuid, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("used_at", TIMESTAMP(timezone=True)),
+    Column("nonce", LargeBinary),
 )
 
 features = Table(

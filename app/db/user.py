@@ -9,12 +9,12 @@ from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
 from app.db import keyset
 from app.db.database import Database
 from app.db.statement import Statement
-from app.db.tables import users
+from app.db.tables import sessions, users
 from app.domain.user.model import ORDER, User, UserPageRequest, UserScope, position_of
 from app.domain.user.ports import UserPage
 from app.kernel.actor import Actor
 from app.kernel.cursor import encode_cursor
-from app.kernel.ids import UserId
+from app.kernel.ids import SessionId, UserId
 from app.kernel.page import cut
 
 column = users.c
@@ -23,7 +23,14 @@ WIDTH = len(COLUMNS)
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 BY_ID = Statement("user.by_ids", select(*COLUMNS).where(column.id == bindparam("of_id")))
-ROLE = Statement("user.role", select(column.role).where(column.id == bindparam("of_id")))
+ENABLED = (column.id == bindparam("of_id"), column.disabled_at.is_(None))
+ROLE = Statement("user.role", select(column.role).where(*ENABLED))
+ROLE_IN_SESSION = Statement(
+    "user.role",
+    select(column.role)
+    .join(sessions, sessions.c.user_id == column.id)
+    .where(*ENABLED, sessions.c.id == bindparam("of_session"), sessions.c.revoked_at.is_(None)),
+)
 FIRST = Statement(
     "user.first",
     select(*COLUMNS)
@@ -74,10 +81,14 @@ class SqlUsers:
             return len(await self.fetch_by_ids([scope.visible_to]))
         return int((await self._database.fetch(COUNT))[0][0])
 
-    async def fetch_actor(self, id: UserId) -> Actor | None:
-        """The user as one who asks, with the role of this moment."""
-        rows = await self._database.fetch(ROLE, of_id=id)
-        return Actor(id, rows[0][0]) if rows else None
+    async def fetch_actor(self, id: UserId, session_id: SessionId | None) -> Actor | None:
+        """The user as one who asks, with the role of this moment. None where the user is disabled, or the session is
+        not theirs or has been revoked; when it runs out, so does the token."""
+        if session_id is None:
+            rows = await self._database.fetch(ROLE, of_id=id)
+        else:
+            rows = await self._database.fetch(ROLE_IN_SESSION, of_id=id, of_session=session_id)
+        return Actor(id, rows[0][0], session_id=session_id) if rows else None
 
     async def fetch_first(self, role: str | None, email: str | None) -> User | None:
         """The oldest user of that role and email, where they are given."""

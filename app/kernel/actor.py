@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.kernel.errors import Forbidden, Unauthenticated
-from app.kernel.ids import UserId
+from app.kernel.ids import SessionId, UserId
 
 type Role = Literal["ADMIN", "MANAGER", "USER", "VIEWER"]
 type Scope = Literal[  # what an API token may be narrowed to: the names of all permissions
@@ -45,12 +45,13 @@ class Grants:
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A user who has shown a valid token, or a guest (all None). `scopes` and `expires_at` are an API token's: what it
-    narrows the role to, and when it ends; None: all that the role may."""
+    narrows the role to, and when it ends; None: all that the role may. `session_id` where the token came of a login."""
 
     user_id: UserId | None = None
     role: Role | None = None
     scopes: frozenset[str] | None = None
     expires_at: datetime | None = None
+    session_id: SessionId | None = None
 
     def reach(self, grants: Grants) -> Reach:
         if self.role is None or (self.scopes is not None and grants.scope not in self.scopes):

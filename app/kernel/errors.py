@@ -13,6 +13,7 @@ DomainError
 ├── BadUserInput         an argument, id or cursor that no correct client sends
 ├── QueryTooComplex      the operation costs more than one request may
 ├── RateLimited          the actor has spent the points of this minute
+│   └── TooManyAttempts  too many logins or refreshes in this minute
 └── Unavailable          a server that we need is away or too slow; try again
 """
 
@@ -197,6 +198,14 @@ class RateLimited(DomainError):
     @property
     def facts(self) -> dict[str, object]:
         return {"limit": self.limit, "cost": self.cost, "retryAfter": self.retry_after}
+
+
+class TooManyAttempts(RateLimited):
+    """`limit` a minute, from one address or at one account: which of them is not told."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__(limit, 1, retry_after)
+        self.message = f"Too many attempts: try again in {retry_after} s."
 
 
 class Unavailable(DomainError):

@@ -10,6 +10,7 @@ UserId = NewType("UserId", UUID)
 FeatureId = NewType("FeatureId", UUID)
 AuditEntryId = NewType("AuditEntryId", UUID)
 ApiTokenId = NewType("ApiTokenId", UUID)
+SessionId = NewType("SessionId", UUID)
 
 
 def global_id(noun: str, key: UUID) -> str:

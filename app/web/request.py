@@ -41,9 +41,14 @@ def read_query(query: bytes, headers: Headers, max_bytes: int) -> dict[str, Any]
 
 async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Any:
     """Of a POST: any JSON value. Raises Refused."""
+    return _json(await read_json_bytes(receive, headers, max_bytes), "The body")
+
+
+async def read_json_bytes(receive: Receive, headers: Headers, max_bytes: int) -> bytes:
+    """A body that says it is JSON, as it was sent. Raises Refused."""
     if media_type(headers.get(b"content-type", "")) != JSON:
         raise _unsupported("Send the request as JSON in UTF-8, with the header `Content-Type: application/json`.")
-    return _json(await read_bytes(receive, headers, max_bytes), "The body")
+    return await read_bytes(receive, headers, max_bytes)
 
 
 def _unsupported(message: str) -> Refused:

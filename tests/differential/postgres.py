@@ -49,7 +49,7 @@ WRITTEN = """
 WITH changed AS (SELECT * FROM features WHERE id IN (SELECT feature_id FROM outbox))
 SELECT (to_jsonb(o) - 'id' - 'transaction_id')::text FROM outbox o
 UNION ALL SELECT f::text FROM changed f
-UNION ALL SELECT u::text FROM users u WHERE id IN (SELECT owner_id FROM changed)
+UNION ALL SELECT (id, active_features, active_limit)::text FROM users WHERE id IN (SELECT owner_id FROM changed)
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1
 UNION ALL SELECT t::text FROM api_tokens t WHERE id >= $1 OR revoked_at = $2
 ORDER BY 1

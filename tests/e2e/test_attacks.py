@@ -28,7 +28,7 @@ LEAKS = re.compile(
 
 @pytest.fixture(scope="module")
 def server(production: Production) -> Iterator[Serving]:
-    limits = {"USER_POINTS": "1000000000", "GUEST_POINTS": "1000000000", "LOGIN_ADDRESS_LIMIT": "1000000"}
+    limits = {"USER_POINTS": "1000000000", "GUEST_POINTS": "1000000000", "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000"}
     with production.serving(**limits) as serving:
         yield serving
 

@@ -25,9 +25,6 @@ POLICIES = Policies(
     get=replace(ONE, name="get"),
     put=replace(ONE, name="put"),
     delete=replace(ONE, name="delete"),
-    login_by_address=ONE,
-    login_by_account=ONE,
-    refresh_by_address=ONE,
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.config import V1_DEPRECATED
+from app.config.rest import V1_DEPRECATED
 from app.rest.version import current_version, legacy_version
 from tests.fixtures.endpoint import world_with
 from tests.fixtures.rest import PLENTY, call, made

@@ -8,11 +8,11 @@ from joserfc.jwk import KeySet, OKPKey
 from app.auth import actors as actors_module
 from app.auth import tokens as tokens_module
 from app.auth.actors import Actors
-from app.auth.tokens import Tokens, Verifier
+from app.auth.tokens import Proven, Tokens, Verifier
 from app.kernel.actor import GUEST, Actor
 from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated
-from app.kernel.ids import UserId
+from app.kernel.ids import SessionId, UserId
 from tests.fixtures.world import World
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_token_ends_five_seconds_after_its_end_although_it_is_remembered(tokens:
     user_id, verifier = UserId(new_id()), Verifier(tokens)
     token = tokens.mint(user_id, NOW, timedelta(seconds=60))
     for seconds in (0, 60, 64.9):
-        assert verifier.verify(token, NOW + timedelta(seconds=seconds)) == user_id
+        assert verifier.verify(token, NOW + timedelta(seconds=seconds)) == Proven(user_id, None)
     for one in (verifier, Verifier(tokens)):  # one that remembers, and one that does not
         with pytest.raises(Unauthenticated):
             one.verify(token, NOW + timedelta(seconds=65))
@@ -89,11 +89,11 @@ async def test_changed_role_counts_once_its_seconds_are_over(world: World, token
 async def test_remembered_actors_are_bounded(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors_module, "REMEMBERED", 3)
 
-    async def fetch(user_id: UserId) -> Actor:
-        return Actor(user_id, "USER")
+    async def fetch(user_id: UserId, session_id: SessionId | None) -> Actor:
+        return Actor(user_id, "USER", session_id=session_id)
 
     actors = Actors(Verifier(tokens), fetch, Clock(), ttl=15)
     ids = [UserId(new_id()) for _ in range(5)]
     for user_id in ids:
         await actors.of(f"Bearer {tokens.mint(user_id, NOW, timedelta(hours=1))}")
-    assert list(actors._known) == ids[2:]
+    assert list(actors._known) == [Proven(user_id, None) for user_id in ids[2:]]

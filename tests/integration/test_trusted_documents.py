@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from app.config import SettingsError, read_settings
+from app.config.settings import SettingsError, read_settings
 from tests.fixtures.endpoint import ADMIN, MODERN, get, hash_of, persisted, refusal, world_with
 from tests.fixtures.world import World
 

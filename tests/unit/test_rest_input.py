@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from pydantic import TypeAdapter
 
-from app.config import V1_DEPRECATED
+from app.config.rest import V1_DEPRECATED
 from app.http.catalogue import CATALOGUE
 from app.http.refused import Refused
 from app.kernel.errors import ErrorCode

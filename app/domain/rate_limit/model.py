@@ -68,9 +68,6 @@ class Policies:
     get: Policy
     put: Policy
     delete: Policy
-    login_by_address: Policy
-    login_by_account: Policy
-    refresh_by_address: Policy
 
     def of_method(self, method: str) -> Policy:
         """PATCH counts as PUT, and what else there is as GET."""

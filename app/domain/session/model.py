@@ -1,0 +1,85 @@
+"""What a session is: a login on one device, kept alive by refresh tokens that are each spent once (R20)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.kernel.ids import SessionId, UserId
+from app.kernel.value import value
+
+
+@value
+class Session:
+    """`expires_at`: when it ends unless it is used before; `user_agent` and `address` are of the login."""
+
+    id: SessionId
+    user_id: UserId
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    user_agent: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a login is checked against; `password_version` says which password the hash is of."""
+
+    user_id: UserId
+    password_hash: str | None = field(repr=False)
+    password_version: int
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`upgraded`: a better hash of the same password, where the kept one is out of date."""
+
+    right: bool
+    upgraded: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A refresh token that cannot be spent, and why: `ended`, or `used_at`."""
+
+    session: Session
+    ended: bool
+    used_at: datetime | None
+    nonce: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from."""
+
+    address: str | None
+    user_agent: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """`refresh`: of a session that is not used; `session`: of one that is, at most."""
+
+    access: timedelta
+    refresh: timedelta
+    session: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """A minute."""
+
+    logins_of_address: int
+    logins_of_account: int
+    refreshes_of_address: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a client gets; both lifetimes in whole seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    refresh_token: str = field(repr=False)
+    refresh_expires_in: int

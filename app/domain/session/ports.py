@@ -1,0 +1,104 @@
+"""What sessions need of stores, of cryptography, and of whoever counts attempts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.domain.session.model import Account, Session, Spent, Verdict
+from app.domain.user.model import User
+from app.kernel.actor import Role
+from app.kernel.ids import SessionId, UserId
+
+
+class Sessions(Protocol):
+    """Refresh tokens are known by their hashes alone. Raises Unavailable, all of it."""
+
+    async def fetch_account(self, email: str) -> Account | None:
+        """By the email in any case."""
+        ...
+
+    async def upgrade_password(self, account: Account, password_hash: str) -> None:
+        """Does nothing where the password is another one by now."""
+        ...
+
+    async def open(self, session: Session, password_version: int, token: bytes, keep: int) -> bool:
+        """With its first token; of the user's other sessions only `keep` stay. False, and nothing is done, where the
+        password is another one by now, or the user disabled."""
+        ...
+
+    async def rotate(
+        self, token: bytes, successor: bytes, nonce: bytes, now: datetime, idle: timedelta, longest: timedelta
+    ) -> Session | None:
+        """Spends the token for its successor; the session lives `idle` on, at most `longest` since it was opened.
+        None where the token cannot be spent. Of several at once exactly one spends it."""
+        ...
+
+    async def fetch_spent(self, token: bytes, now: datetime) -> Spent | None:
+        """None where there is no such token."""
+        ...
+
+    async def revoke(self, id: SessionId, of_user: UserId | None, now: datetime) -> UserId | None:
+        """`of_user`: only one of that user's; None: anybody's. Whose it was, None where no such session was alive."""
+        ...
+
+    async def revoke_by_token(self, token: bytes, now: datetime) -> tuple[SessionId, UserId] | None: ...
+
+    async def fetch_alive(self, user_id: UserId, now: datetime) -> Sequence[Session]:
+        """The last used first."""
+        ...
+
+
+class Accounts(Protocol):
+    """Users by their email, in any case; None where there is none. Raises Unavailable."""
+
+    async def create(self, user: User, password_hash: str) -> bool:
+        """False where another user has the email."""
+        ...
+
+    async def fetch(self, email: str) -> User | None: ...
+
+    async def fetch_all(self, most: int) -> Sequence[tuple[User, datetime | None]]:
+        """The oldest first, each with when it was disabled."""
+        ...
+
+    async def set_password(self, email: str, password_hash: str) -> User | None:
+        """Ends the user's sessions."""
+        ...
+
+    async def set_disabled(self, email: str, at: datetime | None) -> User | None:
+        """None: enabled again. Ends the user's sessions; who is disabled already stays so since then."""
+        ...
+
+    async def set_role(self, email: str, role: Role) -> User | None: ...
+
+
+class Passwords(Protocol):
+    """Slow on purpose, and bounded. Raises Unavailable where too many wait already."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, password: str, password_hash: str | None) -> Verdict:
+        """Takes its time for None too."""
+        ...
+
+
+class AccessTokens(Protocol):
+    def issue(self, user_id: UserId, session_id: SessionId, now: datetime, lifetime: timedelta) -> str:
+        """Raises Unavailable where nothing can be signed here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`retry_after`: whole seconds until the next may be made; 0 where this one was allowed."""
+
+    allowed: bool
+    retry_after: int = 0
+
+
+class Attempts(Protocol):
+    async def take(self, key: str, limit: int) -> Attempt:
+        """Counts an attempt: `limit` at once, and as many a minute. `key` holds nothing that identifies a person but
+        an address. Never fails: where it cannot know, it counts less exactly."""
+        ...
