@@ -62,7 +62,9 @@ class Identity(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _signing_keys_are_read_before_they_sign(self) -> Self:
+    def _times_fit_each_other(self) -> Self:
+        if self.access_token_ttl > self.jwt_max_lifetime:
+            raise ValueError("JWT_MAX_LIFETIME must be at least ACCESS_TOKEN_TTL")
         if self.signing_key_delay < 3 * self.signing_key_refresh:
             raise ValueError("SIGNING_KEY_DELAY must be at least three times SIGNING_KEY_REFRESH")
         return self

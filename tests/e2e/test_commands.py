@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -74,17 +75,21 @@ def refusal(found: tuple[int, str, str]) -> str:
 def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
     whole = typer.main.get_command(cli)
     assert isinstance(whole, typer.core.TyperGroup)
-    schema, keys = whole.commands.pop("schema"), whole.commands.pop("keys")
-    assert isinstance(schema, typer.core.TyperGroup) and isinstance(keys, typer.core.TyperGroup)
-    assert set(whole.commands) == {"run", "serve", "migrate", "revision", "seed", "token"}
-    assert set(schema.commands) == {"export", "check"}
-    assert set(keys.commands) == {"rotate", "list", "revoke", "new", "reencrypt"}
-    groups = [["schema", name] for name in schema.commands] + [["keys", name] for name in keys.commands]
-    paths = [[name] for name in whole.commands] + groups + [["schema"], ["keys"], []]
-    for path in paths:
+    groups = {name: group for name, group in whole.commands.items() if isinstance(group, typer.core.TyperGroup)}
+    assert set(whole.commands) - set(groups) == {"run", "serve", "migrate", "revision", "seed", "token"}
+    assert {name: set(group.commands) for name, group in groups.items()} == {
+        "schema": {"export", "check"},
+        "keys": {"rotate", "list", "revoke", "new", "reencrypt"},
+        "user": {"create", "list", "set-password", "set-role", "disable", "enable"},
+    }
+    acts: dict[tuple[str, ...], Any] = {
+        (name,): command for name, command in whole.commands.items() if name not in groups
+    }
+    acts |= {(name, act): command for name, group in groups.items() for act, command in group.commands.items()}
+    for path in ((), *((name,) for name in groups), *acts):
         found = CliRunner().invoke(cli, [*path, "--help"])
         assert (path, found.exit_code) == (path, 0)
-    for command in (*whole.commands.values(), *schema.commands.values(), *keys.commands.values()):
+    for command in acts.values():
         assert command.help and command.help.endswith(".")
         assert all(getattr(parameter, "help", None) for parameter in command.params), command.name
 

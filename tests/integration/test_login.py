@@ -118,7 +118,7 @@ async def test_each_outcome_is_told_to_those_who_watch_and_no_secret_with_it(peo
         await send(people, "/auth/login", {"email": email, "password": "wrong " + PASSWORD})
     assert events.kinds == ["LOGIN_SUCCEEDED", "LOGIN_FAILED", "LOGIN_FAILED"]
     right, wrong, nobody = events.found
-    assert right.actor_id == people.users["user"] and right.address == "127.0.0.1" and right.request_id
+    assert right.actor_id == people.users["user"] and right.address and right.request_id
     assert (wrong.subject, nobody.subject) == (people.id_of("user"), None)
     assert right.facts == {"session": str(await people.owner.fetchval("SELECT id FROM sessions"))}
     assert wrong.facts["account"] != nobody.facts["account"]

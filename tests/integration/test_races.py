@@ -15,7 +15,8 @@ MANY = 200
 async def at_once(world: World, count: int, one: Callable[[int], Awaitable[Any]]) -> list[Any]:
     """The payloads, of calls that all begin before the first one ends; every connection is open before."""
     pool = world.wiring.database.pool
-    await asyncio.gather(*(world.data("{ viewer { id } }", "user") for _ in range(pool.settings.size)))
+    for held in await asyncio.gather(*(pool.take() for _ in range(pool.settings.size))):
+        pool.give(held)
     assert pool.open == pool.settings.size == 16
     return list(await asyncio.gather(*(one(number) for number in range(count))))
 

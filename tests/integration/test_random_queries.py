@@ -23,6 +23,7 @@ FILTERS = {
     "FeatureConnection": ["", 'filter: {tags: ["a"]}', 'filter: {search: "theirs"}', "filter: {status: [INACTIVE]}"],
     "AuditEntryConnection": ["", "filter: {action: [UPDATE]}", "filter: {action: [CREATE, REVERT]}"],
     "UserConnection": [""],
+    "ApiTokenConnection": [""],
 }
 ORDERS = ["", "orderBy: {field: NAME, direction: ASC}", "orderBy: {field: UPDATED_AT, direction: DESC}"]
 OF_ONE = {"node": "id: $id", "nodes": "ids: [$id, $id, $user, $feature]", "feature": "id: $feature"}

@@ -183,6 +183,14 @@ def _key() -> OKPKey:
     return OKPKey.generate_key("Ed25519", auto_kid=True)
 
 
+def test_access_token_that_nobody_would_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    told = "Settings: Value error, JWT_MAX_LIFETIME must be at least ACCESS_TOKEN_TTL"
+    assert refusal(monkeypatch, JWT_MAX_LIFETIME="899", ACCESS_TOKEN_TTL="900") == told
+    monkeypatch.setenv("JWT_MAX_LIFETIME", "900")
+    assert read_settings().access_token_ttl == 900
+
+
 def test_signing_key_that_would_sign_before_it_is_read_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "development")
     told = "Settings: Value error, SIGNING_KEY_DELAY must be at least three times SIGNING_KEY_REFRESH"
