@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import metadata
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
@@ -18,8 +20,12 @@ from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.jobs.token_uses import keep_token_uses
 from app.kernel.clock import utc_now
+from app.rest.endpoint import RestEndpoint, RestSettings
+from app.rest.limits import ActLimits
+from app.rest.version import current_version, legacy_version
 from app.telemetry import exposition
 from app.web.answer import Statuses
+from app.web.error_pages import error_routes
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
@@ -49,6 +55,14 @@ def create_app(wiring: Wiring) -> ASGIApp:
     )
 
     sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
+
+    rest = RestEndpoint(
+        (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
+        wiring.actors.of,
+        wiring.context,
+        ActLimits(wiring.limiter, wiring.policies),
+        RestSettings(metadata.version("feature-api"), settings.max_body_bytes, settings.max_query_bytes),
+    )
 
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
@@ -85,12 +99,25 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     # A server reads a new key within a third of the delay, and caches keep the set for half of it.
     keys = jwks_route(wiring.public_keys, int(settings.signing_key_delay / 2))
-    routes = [Route("/metrics", metrics), keys, *health.routes(), *sessions.routes(), *static_routes()]
+    routes = [
+        Route("/metrics", metrics),
+        keys,
+        *health.routes(),
+        *sessions.routes(),
+        *error_routes(),
+        *static_routes(),
+    ]
     others = Starlette(routes=routes, lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        """The endpoint answers its own failures, so nothing of Starlette need stand before it."""
-        await (endpoint if scope.get("path") == "/graphql" else others)(scope, receive, send)
+        """The endpoints answer their own failures, so nothing of Starlette need stand before them."""
+        path = scope.get("path", "")
+        if path == "/graphql":
+            await endpoint(scope, receive, send)
+        elif path == "/api" or path.startswith("/api/"):
+            await rest(scope, receive, send)
+        else:
+            await others(scope, receive, send)
 
     app: ASGIApp = application
     if settings.cors_origins:

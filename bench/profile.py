@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ SCALE = 40  # times the catalogue: some 48,000 features, 107,000 audit entries
 CONCURRENCY = 16
 PORT = 18_700
 people = Console()
+NONE: Mapping[str, str] = {}
 
 W1 = "query W1($id: ID!) { feature(id: $id) { id name status owner { id name } } }"
 W2 = """query W2 { features(first: 20) { pageInfo { hasNextPage endCursor } nodes { id name status owner { id name }
@@ -81,7 +82,7 @@ def main() -> None:
             people.print(f"Loading {SCALE} times the catalogue …")
             migrate(postgres.owner_url)
             asyncio.run(seed(postgres.owner_url, CATALOGUE, SCALE))
-            with _server(postgres, valkey, Path(folder)):
+            with server(postgres, valkey, Path(folder)):
                 asyncio.run(_measure(postgres, valkey, Path(folder)))
         finally:
             valkey.stop()
@@ -102,9 +103,11 @@ def _environment(postgres: Postgres, valkey: Valkey, folder: Path) -> dict[str, 
 
 
 @contextmanager
-def _server(postgres: Postgres, valkey: Valkey, folder: Path) -> Iterator[None]:
+def server(postgres: Postgres, valkey: Valkey, folder: Path, settings: Mapping[str, str] = NONE) -> Iterator[None]:
+    """Runs; its process id is in the folder, in the file `pid`."""
     command = [sys.executable, "-m", "app", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=_environment(postgres, valkey, folder), stderr=subprocess.DEVNULL)
+    environment = {**_environment(postgres, valkey, folder), **settings}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     (folder / "pid").write_text(str(process.pid))
     try:
         yield
@@ -113,7 +116,8 @@ def _server(postgres: Postgres, valkey: Valkey, folder: Path) -> Iterator[None]:
         process.wait(30)
 
 
-async def _measure(postgres: Postgres, valkey: Valkey, folder: Path) -> None:
+async def token(postgres: Postgres, valkey: Valkey, folder: Path) -> str:
+    """An administrator's."""
     found = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "app", "token", "--role", "admin"],
@@ -123,12 +127,16 @@ async def _measure(postgres: Postgres, valkey: Valkey, folder: Path) -> None:
         text=True,
         check=True,
     )
-    headers = {"authorization": f"Bearer {found.stdout.strip()}", "content-type": "application/json"}
+    return found.stdout.strip()
+
+
+async def _measure(postgres: Postgres, valkey: Valkey, folder: Path) -> None:
+    headers = {"authorization": f"Bearer {await token(postgres, valkey, folder)}", "content-type": "application/json"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=30) as client:
-        await _wait(client)
-        server = psutil.Process(int((folder / "pid").read_text()))
+        await wait_until_ready(client)
+        process = psutil.Process(int((folder / "pid").read_text()))
         postmaster = psutil.Process(int((postgres.data_folder / "postmaster.pid").read_text().split()[0]))
-        servers = Servers(server, postmaster, client)
+        servers = Servers(process, postmaster, client)
         page = await _ask(client, "{ features(first: 100) { nodes { id } } }", {})
         ids = [node["id"] for node in page["features"]["nodes"]]
         table = Table("", "server CPU ms", "PostgreSQL CPU ms", "statements", title="per request")
@@ -173,7 +181,7 @@ async def _ask(
     return data
 
 
-async def _wait(client: httpx.AsyncClient) -> None:
+async def wait_until_ready(client: httpx.AsyncClient) -> None:
     for _ in range(200):
         try:
             if (await client.get("/health/ready")).status_code == 200:

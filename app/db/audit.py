@@ -47,6 +47,7 @@ CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     "visible_to": column.owner_id == bindparam("visible_to", type_=Uuid),
     "action": column.action == any_(bindparam("action", type_=ARRAY(Text))),
     "actor_id": column.actor_id == bindparam("actor_id", type_=Uuid),
+    "version": column.version == bindparam("version", type_=Integer),
     "created_from": column.created_at >= bindparam("created_from", type_=TIME),
     "created_until": column.created_at < bindparam("created_until", type_=TIME),
 }
@@ -138,6 +139,7 @@ def values_of(scope: AuditScope) -> dict[str, object]:
         "visible_to": scope.visible_to,
         "action": scope.filter.action,
         "actor_id": scope.filter.actor_id,
+        "version": scope.filter.version,
         "created_from": scope.filter.created_at.start,
         "created_until": scope.filter.created_at.end,
     }

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 
 import asyncpg
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, true
 
 from app.db import keyset
 from app.db.database import Database, Rows
@@ -15,7 +15,15 @@ from app.db.reading import Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
 from app.domain.feature.events import Change
-from app.domain.feature.model import UNREAD, Feature, FeatureOrder, FeaturePageRequest, FeatureScope
+from app.domain.feature.model import (
+    UNREAD,
+    Feature,
+    FeatureOrder,
+    FeaturePageRequest,
+    FeatureScope,
+    FeatureSlice,
+    FeatureSliceRequest,
+)
 from app.domain.feature.ports import FeaturePage
 from app.kernel.cursor import encode_cursor
 from app.kernel.errors import DomainError, DuplicateName, LimitExceeded
@@ -61,6 +69,18 @@ def page_statement(
 
 
 @lru_cache(512)
+def slice_statement(names: tuple[str, ...], order: FeatureOrder) -> Statement:
+    """The only OFFSET there is (R10). Each row ends with the total; a slice without features is a row of nulls."""
+    where, up = conditions(names), order.direction == "ASC"
+    total = select(func.count().label("total")).select_from(features).where(*where).subquery("counted")
+    by = [column.asc() if up else column.desc() for column in (SORTS[order.field], features.c.id)]
+    rows = select(*COLUMNS).where(*where).order_by(*by).limit(bindparam("size")).offset(bindparam("skipped"))
+    page = rows.lateral("page")
+    found = select(*page.c, total.c.total).select_from(total.outerjoin(page, true()))
+    return Statement("feature.slice", found)
+
+
+@lru_cache(512)
 def count_statement(names: tuple[str, ...], of_owners: bool) -> Statement:
     where = conditions(names)
     if not of_owners:
@@ -85,6 +105,12 @@ class SqlFeatures:
         scope = FeatureScope(request.filter, None, visible_to)
         rows, make = await self._fetch(request, scope, False, {})
         return _page(keyset.fetched(rows, make, request.window), request, scope)
+
+    async def fetch_slice(self, request: FeatureSliceRequest, visible_to: UserId | None) -> FeatureSlice:
+        values = values_of(FeatureScope(request.filter, None, visible_to))
+        statement = slice_statement(tuple(values), request.order)
+        rows = await self._database.fetch(statement, **values, size=request.limit, skipped=request.offset)
+        return FeatureSlice([Feature(*row[:-1]) for row in rows if row[0] is not None], rows[0][-1])
 
     async def fetch_pages_of_owners(
         self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None

@@ -25,9 +25,10 @@ from app.engine.compiled import run_plan
 from app.engine.limits import Limits, check_length, check_limits, introspects
 from app.engine.plans import Plans
 from app.engine.price import Price
+from app.engine.tokens import forget_tokens
 from app.engine.weights import Costs
 
-CACHED = 200_000  # characters of documents in all; parsed, priced and planned, each takes 245 bytes as measured: 49 MB
+CACHED = 120_000  # characters of documents in all; parsed, priced and planned, each takes 175 bytes as measured: 21 MB
 CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
 
 type Executor = Literal["compiled", "reference"]
@@ -160,6 +161,7 @@ class Engine:
             )
             for definition in definitions
         }
+        forget_tokens(node)
         return Document(operations, None)
 
     def _fault(self, node: DocumentNode, operations: Sequence[OperationNode]) -> RequestError | None:

@@ -212,12 +212,12 @@ class QueryTooComplex(DomainError):
 
 
 class RateLimited(DomainError):
-    """`retry_after` in whole seconds."""
+    """`retry_after` in whole seconds; `unit` is what the limit counts."""
 
     code = "RATE_LIMITED"
 
-    def __init__(self, limit: int, cost: int, retry_after: int) -> None:
-        super().__init__(f"The limit of {limit} points a minute is spent: try again in {retry_after} s.")
+    def __init__(self, limit: int, cost: int, retry_after: int, unit: str = "points a minute") -> None:
+        super().__init__(f"The limit of {limit} {unit} is spent: try again in {retry_after} s.")
         self.limit, self.cost, self.retry_after = limit, cost, retry_after
 
     @property

@@ -55,4 +55,17 @@ def alike(one: object, other: object) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
+def merge_patch(target: object, patch: object) -> object:
+    """The target as the patch wants it (JSON Merge Patch, RFC 7396 §2); both are parsed, and neither is altered."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, wanted in patch.items():
+        if wanted is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), wanted)
+    return merged
+
+
 EMPTY_OBJECT = Json(b"{}")

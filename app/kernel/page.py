@@ -9,6 +9,7 @@ from app.kernel.value import value
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
+MAX_OFFSET = 10_000  # of the one list that is not paged by cursor (R10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,10 @@ from typing import Annotated, cast
 
 import strawberry
 
-from app.domain.feature import model
-from app.kernel.errors import BadUserInput
+from app.domain.feature import model, rules
 from app.kernel.ids import UserId, key_of
 from app.schema.connection import After, Before, DateTimeRange, First, Last, range_of, window_of
 from app.schema.words import ABSENT, given, given_tuple
-
-MAX_SEARCH = 500  # characters
-MAX_ITEMS = 100  # of a list in a filter
 
 
 @strawberry.enum(description="Where a feature stands.")
@@ -92,29 +88,12 @@ def _filter(wanted: FeatureFilter | None) -> model.FeatureFilter:
     owner_id = given(wanted.owner_id)
     statuses = given_tuple(wanted.status)
     return model.FeatureFilter(
-        search=_search(given(wanted.search)),
+        search=rules.clean_search(given(wanted.search), ("filter", "search")),
         status=None if statuses is None else tuple(status.name for status in statuses),
-        category=_texts(wanted.category, "category"),
-        tags=_texts(wanted.tags, "tags"),
+        category=rules.clean_labels(given_tuple(wanted.category), ("filter", "category")),
+        tags=rules.clean_labels(given_tuple(wanted.tags), ("filter", "tags")),
         owner_id=None if owner_id is None else UserId(key_of("User", owner_id, ("filter", "ownerId"))),
         created_at=range_of(wanted.created_at, "createdAt"),
         updated_at=range_of(wanted.updated_at, "updatedAt"),
         include_deleted=bool(given(wanted.include_deleted)),
     )
-
-
-def _search(text: str | None) -> str | None:
-    """None where there is nothing to search for."""
-    if text is None or not text.strip():
-        return None
-    if len(text) > MAX_SEARCH or "\0" in text:
-        message = f"`search` must have at most {MAX_SEARCH} characters, and none of them NUL."
-        raise BadUserInput(message, ("filter", "search"))
-    return text
-
-
-def _texts(items: list[str] | None, name: str) -> tuple[str, ...] | None:
-    texts = given_tuple(items)
-    if texts is not None and (len(texts) > MAX_ITEMS or any("\0" in text for text in texts)):
-        raise BadUserInput(f"`{name}` must have at most {MAX_ITEMS} items, without NUL.", ("filter", name))
-    return texts

@@ -9,7 +9,7 @@ import structlog
 from app.engine.operation import RequestError
 from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthenticated, Unavailable
 from app.web import errors
-from app.web.refused import NONE, Refused
+from app.http.refused import NONE, Refused
 
 log = structlog.get_logger()
 

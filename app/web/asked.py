@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.kernel.value import value
-from app.web.refused import Refused
+from app.http.refused import Refused
 
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ID = re.compile(r"[A-Za-z0-9._~:-]{1,200}", re.ASCII)  # what the draft allows in one, and no longer than anybody needs

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.engine.price import Price
 from app.kernel.errors import PathCost
-from app.web.headers import Headers
+from app.http.headers import Headers
 
 HEADER = b"x-graphql-cost"
 COSTLIEST = 3  # paths that are told to who is refused

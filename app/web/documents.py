@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.kernel.value import value
 from app.web.asked import HASH, Asked
-from app.web.refused import Refused
+from app.http.refused import Refused
 
 PREFIX = "sha256:"
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.kernel.errors import InvalidInput, Problem
-from app.web.refused import Refused
+from app.http.refused import Refused
 
 LONGEST_NAME = 50  # characters of an unknown field's name that are told back
 

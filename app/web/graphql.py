@@ -8,17 +8,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engine.operation import Engine
 from app.kernel.actor import GUEST, Actor
-from app.web.accept import preferred
+from app.http.accept import preferred
 from app.web.answer import Answer, Answers, Statuses
 from app.web.asked import asked_of
-from app.web.client import client_of
+from app.http.client import client_of
 from app.web.cost import asks_for_cost
 from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
-from app.web.headers import Headers, read_headers
-from app.web.observe import about
-from app.web.rate_headers import rate_limit_headers
-from app.web.refused import Refused
+from app.http.facts import about
+from app.http.headers import Headers, read_headers
+from app.http.rate_headers import rate_limit_headers
+from app.http.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
 from app.web.run import Caller, ContextOf, Runner

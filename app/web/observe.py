@@ -2,38 +2,18 @@
 
 import re
 import time
-from dataclasses import dataclass
 
 from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.rate_limit.model import Decision
-from app.kernel.actor import GUEST, Actor
+from app.http.facts import FACTS, Facts
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
 from app.telemetry import REQUEST, AccessLog, HttpMetrics, hashed
 from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one
-FACTS = "feature_api.facts"
-
-
-@dataclass(slots=True)
-class Facts:
-    """Filled in by whoever answers. `route`: the template of the path, where the path is not its own."""
-
-    request_id: str
-    actor: Actor = GUEST
-    operation: str | None = None
-    decision: Decision | None = None  # of the rate limit, where it was asked
-    route: str | None = None
-
-
-def about(scope: Scope) -> Facts:
-    facts = scope[FACTS]
-    assert isinstance(facts, Facts)
-    return facts
 
 
 class Observe:

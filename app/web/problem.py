@@ -8,7 +8,7 @@ import structlog
 from starlette.responses import Response
 
 from app.kernel.errors import DomainError, ErrorCode, InvalidInput, RateLimited, Unauthenticated, Unavailable
-from app.web.refused import NONE, Refused
+from app.http.refused import NONE, Refused
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from app.web.asked import Asked
 from app.web.cost import cost_report, costliest
 from app.web.documents import Documents
 from app.web.dry_run import dry_run
-from app.web.observe import Facts
-from app.web.refused import Refused
+from app.http.facts import Facts
+from app.http.refused import Refused
 
 PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for guests by their address
 

@@ -16,13 +16,13 @@ from app.domain.session.service import SessionService
 from app.kernel.actor import GUEST, Actor
 from app.kernel.errors import DomainError, NotFound
 from app.kernel.ids import SessionId
-from app.web.client import client_of
+from app.http.client import client_of
 from app.web.fields import strings_of
-from app.web.headers import Headers, read_headers
-from app.web.observe import about
+from app.http.headers import Headers, read_headers
+from app.http.facts import about
 from app.web.problem import NO_STORE, problem
-from app.web.refused import Refused
-from app.web.request import read_bytes
+from app.http.refused import Refused
+from app.web.request import read_json_bytes
 
 MAX_BODY = 16_000  # bytes: the longest email and password in the longest escapes, and room
 ROUTES = ("/auth/login", "/auth/refresh", "/auth/logout", "/auth/sessions", "/auth/sessions/{id}")
@@ -60,17 +60,17 @@ class SessionEndpoints:
         self._events_of(facts.actor, facts.request_id, client_of(scope)).denied(error)
 
     async def _login(self, request: Request, headers: Headers) -> Response:
-        sent = strings_of(await read_bytes(request.receive, headers, MAX_BODY), ("email", "password"))
+        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("email", "password"))
         service = self._service_of(GUEST, _origin(request))
         return _answer(_tokens(await service.login(sent["email"], sent["password"])))
 
     async def _refresh(self, request: Request, headers: Headers) -> Response:
-        sent = strings_of(await read_bytes(request.receive, headers, MAX_BODY), ("refresh_token",))
+        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("refresh_token",))
         return _answer(_tokens(await self._service_of(GUEST, _origin(request)).refresh(sent["refresh_token"])))
 
     async def _logout(self, request: Request, headers: Headers) -> Response:
         """By the refresh token, whatever the access token has become; without one, by the access token."""
-        sent = strings_of(await read_bytes(request.receive, headers, MAX_BODY), (), ("refresh_token",))
+        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), (), ("refresh_token",))
         token = sent.get("refresh_token")
         service = await self._service(request, headers) if token is None else self._service_of(GUEST, _origin(request))
         await service.logout(token)

@@ -26,6 +26,7 @@ PLANTED: Mapping[str, tuple[str, str]] = {  # by contract: (the module that must
     "Only db/ speaks to PostgreSQL": ("app.web.health", "asyncpg"),
     "Domain and kernel know no framework": ("app.kernel.page", "starlette"),
     "What clients reach gets to data through services": ("app.resolvers.user", "app.db.user"),
+    "REST does not lean on GraphQL": ("app.rest.endpoint", "strawberry"),
     "Settings are read by the entry points alone": ("app.auth.tokens", "app.config"),
 }
 

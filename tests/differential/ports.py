@@ -17,7 +17,7 @@ from app.domain.audit.model import position_of as entry_position
 from app.domain.audit.ports import EntryPage, ParentId
 from app.domain.audit.service import AuditService
 from app.domain.feature.events import Change
-from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
 from app.domain.feature.ports import FeaturePage
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
@@ -106,6 +106,9 @@ class MemoryFeatures:
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         called(self._world, "feature page", 1)
         return self._page(request, FeatureScope(request.filter, None, visible_to))
+
+    async def fetch_slice(self, request: FeatureSliceRequest, visible_to: UserId | None) -> FeatureSlice:
+        raise NotImplementedError("GraphQL has no slices")
 
     async def fetch_pages_of_owners(
         self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -81,7 +82,9 @@ def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
         "keys": {"rotate", "list", "revoke", "new", "reencrypt"},
         "user": {"create", "list", "set-password", "set-role", "disable", "enable"},
     }
-    acts = {(name,): command for name, command in whole.commands.items() if name not in groups}
+    acts: dict[tuple[str, ...], Any] = {
+        (name,): command for name, command in whole.commands.items() if name not in groups
+    }
     acts |= {(name, act): command for name, group in groups.items() for act, command in group.commands.items()}
     for path in ((), *((name,) for name in groups), *acts):
         found = CliRunner().invoke(cli, [*path, "--help"])

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from app.http.refused import Refused
 from app.web.asked import asked_of
-from app.web.refused import Refused
 from app.web.request import read_query
 from tests.fixtures.endpoint import LEGACY, MODERN, refusal, world_with
 from tests.fixtures.world import World

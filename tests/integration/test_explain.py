@@ -133,6 +133,48 @@ async def test_every_filter_that_leaves_few_features_uses_its_index(
     assert await planner.indexes(count, live=True, **values) == {expected}
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_every_slice_of_ones_own_features_walks_the_owners_indexes(
+    planner: Planner, field: FeatureOrderField, direction: Direction
+) -> None:
+    [owner_id] = await keys(planner, BIG_OWNER)
+    for visible in ((), ("visible_to",)):
+        statement = feature.slice_statement((*visible, "owner_id", "status"), FeatureOrder(field, direction))
+        for skipped in (0, 300):
+            given = {"owner_id": owner_id, "visible_to": owner_id, "status": ["INACTIVE"]}
+            found = await planner.indexes(statement, size=20, skipped=skipped, **given)
+            counted = "features_of_owner_by_status"
+            assert counted in found and found <= {counted} | of_owner(field, ("live",)), (visible, found)
+
+
+@pytest.mark.parametrize(
+    ("values", "index"),
+    [
+        ({"category": ["category 7"]}, "features_by_category"),
+        ({"tags": ["tag 3"]}, "features_by_tags"),
+        ({"search": "word7"}, "features_by_search"),
+    ],
+    ids=lambda given: "+".join(given) if isinstance(given, dict) else "",
+)
+async def test_every_filter_of_a_slice_uses_its_index_or_the_owners(
+    planner: Planner, values: dict[str, object], index: str
+) -> None:
+    [owner_id] = await keys(planner, BIG_OWNER)
+    statement = feature.slice_statement(("owner_id", "status", *values), FeatureOrder())
+    given = {"owner_id": owner_id, "status": ["INACTIVE"], **values}
+    found = await planner.indexes(statement, size=20, skipped=0, **given)
+    owners = {"features_of_owner_by_status", "features_of_owner_by_created_at"}
+    assert index in found and found <= {index, *owners}
+
+
+async def test_entry_of_a_version_is_found_by_its_feature(planner: Planner) -> None:
+    [id] = (await keys(planner, SOME_FEATURES))[:1]
+    statement = audit.page_statement(("version",), FIRST_PAGE, "feature", audit.READINGS.of(None))
+    found = await planner.indexes(statement, size=2, ids=[id], version=1)
+    assert "audit_entries_of_feature" in found and found <= entries_of("audit_entries_of_feature")
+
+
 async def test_a_status_is_counted_by_its_index(planner: Planner) -> None:
     [owner_id] = await keys(planner, BIG_OWNER)
     every, own = feature.count_statement(("status",), False), feature.count_statement(("visible_to", "status"), False)

@@ -94,6 +94,22 @@ async def test_what_is_granted_missing_or_asked_by_a_guest_is_no_event(world: Wo
     assert metric(world, 'feature_api_security_events_total{kind="PERMISSION_DENIED"}') == 0
 
 
+async def test_what_is_refused_over_rest_is_an_event_too(world: World) -> None:
+    id = world.users["user"]
+    (feature,) = await world.plant("user", 1)
+    for who, method, path in (
+        ("viewer", "POST", ""),
+        ("other", "DELETE", f"/{feature}"),
+        ("other", "DELETE", f"/{id}"),
+    ):
+        headers = {"authorization": f"Bearer {world.token(who)}", "if-match": "*"}
+        await world.client.request(method, f"/api/v2/features{path}", headers=headers, json={"name": "x"})
+    assert await kept(world) == [
+        denied(world, "viewer", "features:create"),
+        denied(world, "other", "features:delete", "NOT_FOUND"),
+    ]
+
+
 async def test_several_refusals_of_one_request_are_as_many_events(world: World) -> None:
     await world.ask("{ a: securityEvents { totalCount } viewer { name } b: securityEvents { totalCount } }", "viewer")
     assert await kept(world) == [denied(world, "viewer", "security_events:read")] * 2

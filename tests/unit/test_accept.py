@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.accept import preferred
+from app.http.accept import preferred
 
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
 OFFERED = (MODERN, LEGACY)

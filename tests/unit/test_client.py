@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.client import client_of
+from app.http.client import client_of
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,8 @@ def test_missing_address_is_one_line(tmp_path: Path) -> None:
     for name in ("database_url", "redis_url"):
         with pytest.raises(SettingsError, match=f"^{name.upper()}: set it, or start with `make run`"):
             Wiring(read_settings(environment="development", **{**whole, name: None}))
+
+
+@pytest.mark.parametrize("day", ["2026-11-20", "2020-01-01"])
+def test_sunset_that_is_not_after_the_deprecation_is_refused(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
+    assert "REST_V1_SUNSET" in refusal(monkeypatch, ENVIRONMENT="development", REST_V1_SUNSET=day)

@@ -213,3 +213,71 @@ def test_a_change_says_who_did_what_in_which_request() -> None:
         "requestId": "r1",
         "newValues": {**old, "name": "Night mode"},
     }
+
+
+# Updates with a status, and merges
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE", "ARCHIVED"])
+@pytest.mark.parametrize("target", ["ACTIVE", "INACTIVE", "ARCHIVED"])
+def test_an_update_with_a_status_leads_where_the_act_of_that_status_does(
+    status: FeatureStatus, target: acts.Settable
+) -> None:
+    before, act = feature(status), acts.update(FeaturePatch(name="x"), target)
+    if OUTCOMES[status][acts.TO_STATUS[target].action] == REFUSED:
+        with pytest.raises(InvalidTransition):
+            act.check(before)
+        return
+    act.check(before)
+    assert act.outcome(before, NOW) == replace(before, name="x", status=target)
+
+
+def test_an_update_is_named_after_the_status_only_where_nothing_else_changes() -> None:
+    act = acts.update(FeaturePatch(name="x"), "ARCHIVED")
+    assert act.action_on(["status"]) == "ARCHIVE"
+    assert act.action_on(["name", "status"]) == act.action_on(["name"]) == "UPDATE"
+    assert acts.ARCHIVE.action_on(["status"]) == "ARCHIVE"
+    assert acts.update(FeaturePatch()).action_on(["status"]) == "UPDATE"
+
+
+def test_an_update_with_a_status_needs_the_permissions_of_both() -> None:
+    assert [grants.scope for grants in acts.update(FeaturePatch(), "ARCHIVED").needed] == [
+        "features:update",
+        "features:archive",
+    ]
+    assert [grants.scope for grants in acts.update(FeaturePatch()).needed] == ["features:update"]
+
+
+def test_a_merge_leaves_what_it_does_not_name() -> None:
+    before = feature(metadata=dump({"tags": ["ui"], "deep": {"a": 1, "b": 2}}))
+    act = acts.update(FeaturePatch(metadata={"tags": None, "deep": {"b": None, "c": 3}}, merges=True))
+    act.check(before)
+    assert act.outcome(before, NOW) == replace(before, metadata=dump({"deep": {"a": 1, "c": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "path", "issue"),
+    [
+        ({"tags": "ui"}, ("metadata", "tags"), "TYPE"),
+        ({"more": "x" * 10_000}, ("metadata",), "MAX_LENGTH"),
+    ],
+)
+@pytest.mark.parametrize("status", [None, "ARCHIVED"])
+def test_a_merge_is_checked_by_what_comes_out(
+    status: acts.Settable | None, metadata: object, path: tuple[str, ...], issue: str
+) -> None:
+    before = feature(metadata=dump({"some": "x" * 10_000}))
+    act = acts.update(FeaturePatch(metadata=metadata, merges=True), status)
+    with pytest.raises(InvalidInput) as refused:
+        act.check(before)
+    assert [(problem.path, problem.issue) for problem in refused.value.problems] == [(path, issue)]
+
+
+def test_a_merge_that_cannot_be_kept_is_refused_before_there_is_a_feature() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(9):
+        deep = {"x": deep}
+    bad: list[object] = [[], "x", None, deep, {"x": "\0"}, {"x": "y" * 17_000}]
+    for metadata in bad:
+        with pytest.raises(InvalidInput):
+            acts.update(FeaturePatch(metadata=metadata, merges=True))

@@ -248,3 +248,15 @@ async def test_a_guest_has_no_page(store: MemoryFeatures) -> None:
     with pytest.raises(Unauthenticated):
         await service(store, GUEST).pages_of_owners([ME], EVERYTHING)
     assert store.asked == []
+
+
+async def test_a_token_that_may_update_but_not_archive_archives_by_no_update(store: MemoryFeatures) -> None:
+    feature = await made(store)
+    scopes = frozenset({"features:read", "features:update"})
+    narrow = service(store, Actor(ME, "USER", scopes))
+
+    def archive() -> Awaitable[object]:
+        return narrow.update(feature.id, FeaturePatch(name="x"), None, "ARCHIVED")
+
+    assert await refused(store, archive, []) is Forbidden
+    assert (await narrow.update(feature.id, FeaturePatch(name="x"), None)).name == "x"

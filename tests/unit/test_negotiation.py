@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.accept import REMEMBERED, preferred
+from app.http.accept import REMEMBERED, preferred
 
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
 

@@ -60,6 +60,7 @@ class AuditEntry:
 class AuditFilter:
     action: tuple[str, ...] | None = None
     actor_id: UserId | None = None
+    version: int | None = None
     created_at: DateTimeRange = DateTimeRange()
 
 

@@ -1,5 +1,6 @@
 """What callers send to create and to change a feature, and what becomes of it under the rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.domain.feature import rules
@@ -7,7 +8,7 @@ from app.domain.feature.model import Feature
 from app.kernel.cleaning import clean_name, refuse
 from app.kernel.errors import Problem
 from app.kernel.ids import UserId
-from app.kernel.json import Json, dump
+from app.kernel.json import Json, dump, merge_patch
 
 
 class Absent:
@@ -29,20 +30,23 @@ class FeatureDraft:
 
 @dataclass(frozen=True, slots=True)
 class FeaturePatch:
-    """A field that is ABSENT stays as it is; null clears the description and is refused elsewhere."""
+    """A field that is ABSENT stays as it is; null clears the description and is refused elsewhere. `merges`: the
+    metadata are merged into what is there (RFC 7396), not put in its place."""
 
     name: str | None | Absent = ABSENT
     description: str | None | Absent = ABSENT
     metadata: object = ABSENT
+    merges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A patch that keeps the rules; ABSENT as before."""
+    """A patch that keeps the rules; ABSENT as before. Whether `merged` keeps them shows with the feature: `check`."""
 
     name: str | Absent = ABSENT
     description: str | None | Absent = ABSENT
     metadata: Json | Absent = ABSENT
+    merged: Mapping[str, object] | Absent = ABSENT
 
     def applied_to(self, feature: Feature) -> Feature:
         if not isinstance(self.name, Absent):
@@ -51,16 +55,32 @@ class Cleaned:
             feature = replace(feature, description=self.description)
         if not isinstance(self.metadata, Absent):
             feature = replace(feature, metadata=self.metadata)
+        if not isinstance(self.merged, Absent):
+            feature = replace(feature, metadata=dump(merge_patch(feature.metadata.parse(), self.merged)))
         return feature
+
+    def check(self, feature: Feature) -> None:
+        """Raises InvalidInput where the metadata, once merged, break a rule."""
+        if not isinstance(self.merged, Absent):
+            problems: list[Problem] = []
+            rules.clean_metadata(merge_patch(feature.metadata.parse(), self.merged), problems)
+            refuse(problems)
 
 
 def clean(patch: FeaturePatch) -> Cleaned:
     """Raises InvalidInput with every field that breaks a rule."""
     problems: list[Problem] = []
-    cleaned = Cleaned(
-        ABSENT if isinstance(patch.name, Absent) else clean_name(patch.name, problems),
-        ABSENT if isinstance(patch.description, Absent) else rules.clean_description(patch.description, problems),
-        ABSENT if isinstance(patch.metadata, Absent) else dump(rules.clean_metadata(patch.metadata, problems)),
-    )
+    name = ABSENT if isinstance(patch.name, Absent) else clean_name(patch.name, problems)
+    description: str | None | Absent = ABSENT
+    if not isinstance(patch.description, Absent):
+        description = rules.clean_description(patch.description, problems)
+    metadata: Json | Absent = ABSENT
+    merged: Mapping[str, object] | Absent = ABSENT
+    if isinstance(patch.metadata, Absent):
+        pass
+    elif patch.merges:
+        merged = rules.clean_object(patch.metadata, problems)
+    else:
+        metadata = dump(rules.clean_metadata(patch.metadata, problems))
     refuse(problems)
-    return cleaned
+    return Cleaned(name, description, metadata, merged)

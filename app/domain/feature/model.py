@@ -96,6 +96,24 @@ class FeaturePageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureSliceRequest:
+    """For the one list that is not paged by cursor (R10): at most `limit` features behind the first `offset`."""
+
+    limit: int
+    offset: int
+    filter: FeatureFilter = FeatureFilter()
+    order: FeatureOrder = FeatureOrder()
+
+
+@value
+class FeatureSlice:
+    """`total`: of all slices together, at the same moment."""
+
+    nodes: list[Feature]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureScope:
     """What a page is cut from: features that match, of `owner_id` (None: of any), visible to `visible_to`
     (None: to the actor any feature is visible)."""

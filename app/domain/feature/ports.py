@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from app.domain.feature.events import Change
-from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
 from app.kernel.ids import FeatureId, UserId
 from app.kernel.page import Page
 from app.kernel.want import Want
@@ -35,6 +35,8 @@ class Features(Protocol):
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         """`visible_to`: only that owner's features; None: any."""
         ...
+
+    async def fetch_slice(self, request: FeatureSliceRequest, visible_to: UserId | None) -> FeatureSlice: ...
 
     async def fetch_pages_of_owners(
         self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None

@@ -8,13 +8,15 @@ import orjson
 
 from app.domain.feature.model import Feature, FeatureStatus
 from app.kernel.actor import Actor, Grants, Reach, Role
-from app.kernel.errors import InvalidTransition, Problem
+from app.kernel.errors import BadUserInput, InvalidTransition, Path, Problem
 from app.kernel.ids import UserId
 
 MAX_DESCRIPTION = 2000  # characters
 MAX_METADATA = 16 * 1024  # bytes of compact JSON
 MAX_DEPTH = 8  # the object itself is 1
 MAX_LABEL = 255  # characters of a category or tag: they are indexed, and an index takes no more than 2,700 bytes
+MAX_SEARCH = 500  # characters
+MAX_LABELS = 100  # of one list in a filter
 
 type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
 
@@ -64,12 +66,7 @@ def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, ob
     """A JSON object whose `category`, if any, is a string, and whose `tags`, if any, are a list of strings, none
     of them longer than MAX_LABEL."""
     path = ("metadata",)
-    if not isinstance(metadata, dict):
-        problems.append(Problem(path, "TYPE", "`metadata` must be a JSON object."))
-        return {}
-    if (fault := _json_fault(metadata)) is not None:
-        problems.append(fault)
-        return {}
+    metadata = clean_object(metadata, problems)
     category, tags = metadata.get("category", ""), metadata.get("tags", [])
     if not isinstance(category, str):
         problems.append(Problem((*path, "category"), "TYPE", "`metadata.category` must be a string."))
@@ -82,6 +79,34 @@ def clean_metadata(metadata: object, problems: list[Problem]) -> Mapping[str, ob
         text = f"Each of `metadata.tags` must have at most {MAX_LABEL} characters."
         problems.append(Problem((*path, "tags"), "MAX_LENGTH", text, MAX_LABEL))
     return metadata
+
+
+def clean_object(metadata: object, problems: list[Problem]) -> Mapping[str, object]:
+    """A JSON object that can be kept, whatever its fields."""
+    if not isinstance(metadata, dict):
+        problems.append(Problem(("metadata",), "TYPE", "`metadata` must be a JSON object."))
+        return {}
+    if (fault := _json_fault(metadata)) is not None:
+        problems.append(fault)
+        return {}
+    return metadata
+
+
+def clean_search(text: str | None, path: Path) -> str | None:
+    """None where there is nothing to search for. Raises BadUserInput."""
+    if text is None or not text.strip():
+        return None
+    if len(text) > MAX_SEARCH or "\0" in text:
+        message = f"`{path[-1]}` must have at most {MAX_SEARCH} characters, and none of them NUL."
+        raise BadUserInput(message, path)
+    return text
+
+
+def clean_labels(labels: tuple[str, ...] | None, path: Path) -> tuple[str, ...] | None:
+    """Of a filter, any of which will do. Raises BadUserInput."""
+    if labels is not None and (len(labels) > MAX_LABELS or any("\0" in label for label in labels)):
+        raise BadUserInput(f"`{path[-1]}` must have at most {MAX_LABELS} items, without NUL.", path)
+    return labels
 
 
 def _json_fault(metadata: dict[str, object]) -> Problem | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.domain.audit.model import AuditAction
 from app.domain.feature import acts, inputs, rules
 from app.domain.feature.events import Change, Origin, change, changed_fields, conflicts
-from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope
+from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
 from app.domain.feature.ports import FeaturePage, Features
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
@@ -29,8 +29,18 @@ class FeatureService:
         found = await self._features.fetch_by_ids(ids, want)
         return [self._visible(found.get(id)) for id in ids]
 
+    async def get(self, id: FeatureId) -> Feature:
+        """Raises NotFound where it is missing, deleted or invisible."""
+        [feature] = await self.get_many([id])
+        return _seen(feature)
+
     async def page(self, request: FeaturePageRequest) -> FeaturePage:
         return await self._features.fetch_page(request, self._actor.visible_to(rules.READ))
+
+    async def own_slice(self, request: FeatureSliceRequest) -> FeatureSlice:
+        """The actor's own features, whoever else's they see."""
+        own = replace(request, filter=replace(request.filter, owner_id=self._actor.known()))
+        return await self._features.fetch_slice(own, self._actor.visible_to(rules.READ))
 
     async def pages_of_owners(self, ids: Sequence[UserId], request: FeaturePageRequest) -> list[FeaturePage]:
         """One page per owner, in order; empty where the owner is missing or the features are invisible."""
@@ -44,6 +54,12 @@ class FeatureService:
 
     def permissions(self, feature: Feature) -> list[rules.Permission]:
         return rules.permissions(self._actor, feature.owner_id)
+
+    def check_reach(self, grants: Grants) -> None:
+        """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
+        self._actor.known()
+        if self._actor.reach(grants) is Reach.NONE:
+            raise self._actor.refusal(grants, "You may not change features.")
 
     async def create(self, draft: inputs.FeatureDraft) -> Feature:
         """Active from the start. Raises InvalidInput, DuplicateName, LimitExceeded, Forbidden, or NotFound (owner)."""
@@ -72,10 +88,17 @@ class FeatureService:
         created = self._change(None, cleaned.applied_to(blank), "CREATE")
         return _found(await self._features.create(created, self._active_limit))
 
-    async def update(self, id: FeatureId, patch: inputs.FeaturePatch, expected_version: int | None) -> Feature:
-        """`change` by what the patch says. Raises InvalidInput, too, to those who may change features at all."""
-        self._check_reach(rules.GRANTS["UPDATE"])
-        return await self.change(id, acts.update(patch), expected_version)
+    async def update(
+        self,
+        id: FeatureId,
+        patch: inputs.FeaturePatch,
+        expected_version: int | None,
+        status: acts.Settable | None = None,
+    ) -> Feature:
+        """`change` by what the patch says, and to the status, if any. Raises InvalidInput, too, to those who may change
+        features at all."""
+        self.check_reach(rules.GRANTS["UPDATE"])
+        return await self.change(id, acts.update(patch, status), expected_version)
 
     async def change(self, id: FeatureId, act: acts.Act, expected_version: int | None) -> Feature:
         """The feature afterwards; where the act changes nothing, the feature as it is, with no version and no entry.
@@ -83,38 +106,45 @@ class FeatureService:
         Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
         and where it takes a name or becomes active, DuplicateName or LimitExceeded.
         """
-        self._check_reach(act.grants)
+        for grants in act.needed:
+            self.check_reach(grants)
         async with self._features.work() as work:
             found = await work.fetch_for_update(id)
             feature = self._visible(found, finds_deleted=act.finds_deleted)
             if feature is None:
                 denied = act.grants.scope if found and not self._actor.may(rules.READ, found.owner_id) else None
-                raise NotFound("There is no such feature, or you may not see it.", ("id",), denied)
-            if not self._actor.may(act.grants, feature.owner_id):
-                raise self._actor.refusal(act.grants, "You may not change this feature.")
+                raise _unseen(denied)
+            for grants in act.needed:
+                if not self._actor.may(grants, feature.owner_id):
+                    raise self._actor.refusal(grants, "You may not change this feature.")
             outcome = act.outcome(feature, self._now())
             if expected_version is not None and expected_version != feature.version:
                 raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
             act.check(feature)
-            if not changed_fields(feature, outcome):
+            changed = changed_fields(feature, outcome)
+            if not changed:
                 return feature
             outcome = replace(outcome, version=feature.version + 1, updated_at=self._now())
-            return _found(await work.write(self._change(feature, outcome, act.action), self._active_limit))
+            return _found(await work.write(self._change(feature, outcome, act.action_on(changed)), self._active_limit))
 
     def _change(self, before: Feature | None, after: Feature, action: AuditAction) -> Change:
         origin = Origin(self._actor.known(), self._request_id)
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
-    def _check_reach(self, grants: Grants) -> None:
-        """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
-        self._actor.known()
-        if self._actor.reach(grants) is Reach.NONE:
-            raise self._actor.refusal(grants, "You may not change features.")
-
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
         if feature is None or (feature.status == "DELETED" and not finds_deleted):
             return None
         return feature if self._actor.may(rules.READ, feature.owner_id) else None
+
+
+def _seen(feature: Feature | None) -> Feature:
+    if feature is None:
+        raise _unseen()
+    return feature
+
+
+def _unseen(denied: str | None = None) -> NotFound:
+    return NotFound("There is no such feature, or you may not see it.", ("id",), denied)
 
 
 def _found(written: Feature | None) -> Feature:

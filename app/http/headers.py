@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
-from app.web.refused import Refused
+from app.http.refused import Refused
 
-ONCE = frozenset({b"authorization", b"content-type", b"content-length"})  # two of them could mean two things
+ONCE = frozenset(
+    {b"authorization", b"content-type", b"content-length", b"idempotency-key"}
+)  # two of them could mean two things
 # Several are one list (RFC 9110 §5.3).
-LISTS = frozenset({b"accept", b"content-encoding", b"if-none-match", b"x-graphql-cost"})
+LISTS = frozenset({b"accept", b"content-encoding", b"if-match", b"if-none-match", b"x-graphql-cost"})
 
 type Headers = Mapping[bytes, str]  # by lower-case name
 

@@ -1,0 +1,189 @@
+"""The REST endpoint: HTTP in, a handler, HTTP out, for both versions; it has no rules of its own.
+
+What is wrong is told in this order, the first that applies: 400 (a header twice), 431, 414, 404 (no such address), 405,
+401, 429, 406, 403 (you may do this to nothing), 428, 415, 413, 400, then what the services say: 404, 403, 412, 409. So
+a precondition counts only where the request would have been let through without it (RFC 9110 §13.2.1).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from app.context import RequestContext
+from app.http.accept import preferred
+from app.http.body import media_type, read_bytes
+from app.http.client import client_of
+from app.http.facts import Facts, about
+from app.http.headers import Headers, read_headers
+from app.http.problem import PROBLEM
+from app.http.rate_headers import rate_limit_headers
+from app.http.refused import Refused
+from app.kernel.actor import Actor
+from app.kernel.clock import Clock, utc_now
+from app.kernel.errors import DomainError, NotFound, RateLimited
+from app.rest import render
+from app.rest.conditions import not_modified
+from app.rest.failure import failure_of
+from app.rest.feature_body import read_body
+from app.rest.limits import ActLimits
+from app.rest.read import read_json, read_query
+from app.rest.route import JSON, Answer, Call, Found, Route
+from app.rest.version import Version, version_of
+
+MAX_HEADERS = 32_768  # bytes of names and values
+SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
+KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
+
+type ContextOf = Callable[[Actor, str, str, int], RequestContext]
+
+
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """`product` is the version that every answer names."""
+
+    product: str
+    max_body_bytes: int
+    max_query_bytes: int
+
+
+class RestEndpoint:
+    """Of all paths under /api. `actor_of` takes the Authorization header; `context_of` the actor, the request's id, the
+    caller's address and a cost."""
+
+    def __init__(
+        self,
+        versions: tuple[Version, ...],
+        actor_of: Callable[[str | None], Awaitable[Actor]],
+        context_of: ContextOf,
+        limits: ActLimits,
+        settings: RestSettings,
+        now: Clock = utc_now,
+    ) -> None:
+        self._versions, self._settings, self._now = versions, settings, now
+        self._actor_of, self._context_of, self._limits = actor_of, context_of, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, facts = scope["path"], about(scope)
+        version = version_of(path, self._versions)
+        headers: Headers = {}
+        known = version.headers(path)
+        try:
+            headers = read_headers(scope)
+            self._check_sizes(scope)
+            found = version.routes.find(path)
+            if found is None:
+                raise NotFound("There is nothing at this address.")
+            facts.route = found.template
+            if scope["method"] == "OPTIONS":
+                await render.send_response(send, 204, [*known, (b"allow", found.allow.encode())], b"")
+                return
+            answer = await self._answer(scope, receive, found, _route(found, scope["method"]), headers)
+            await self._send(send, answer, facts, headers, known, safe=scope["method"] in ("GET", "HEAD"))
+        except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
+            await self._send_failure(send, error, version, facts, headers, known, path)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, found: Found, route: Route[Any, Any], headers: Headers
+    ) -> Answer:
+        facts, client = about(scope), client_of(scope)
+        actor = facts.actor = await self._actor_of(headers.get(b"authorization"))
+        actor.known()
+        decision = facts.decision = await self._limits.take(route.method, actor, client)
+        if not decision.allowed:
+            policy = decision.policy
+            raise RateLimited(policy.limit, 1, decision.retry_after, f"requests in {policy.window} s")
+        if preferred(headers.get(b"accept"), SUCCESS) is None:
+            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {JSON}, in UTF-8.")
+        context = self._context_of(actor, facts.request_id, client, 0)
+        query: bytes = scope["query_string"]
+        call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
+        try:
+            if route.method == "GET":
+                return await self._run(route, call)
+            return await self._write(route, call, receive)
+        except DomainError as error:
+            context.security_event.denied(error)
+            raise
+
+    async def _write(self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive) -> Answer:
+        """Every write comes through here, with its body read and nothing done yet: whoever keeps answers to be given
+        again stands around `_run`."""
+        if route.grants is not None:
+            call.context.feature.check_reach(route.grants)
+        if route.demands and b"if-match" not in call.headers:
+            message = "Send `If-Match` with the `ETag` that you got, or `*` for whatever there is."
+            raise Refused(428, "PRECONDITION_REQUIRED", message)
+        if route.body is not None:
+            if media_type(call.headers.get(b"content-type", "")) not in route.media:
+                header = "accept-patch" if route.method == "PATCH" else "accept-post"
+                message = f"Send JSON in UTF-8, with the header `Content-Type: {route.media[0]}`."
+                raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {header: ", ".join(route.media)})
+            document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
+            call.body = read_body(document, route.body)
+        return await self._run(route, call)
+
+    async def _run(self, route: Route[Any, Any], call: Call[Any, Any]) -> Answer:
+        if call.query_string:
+            call.query = read_query(call.query_string, route.query)
+        return await route.handler(call)
+
+    async def _send(
+        self, send: Send, answer: Answer, facts: Facts, headers: Headers, known: render.RawHeaders, *, safe: bool
+    ) -> None:
+        described = [*known, *answer.headers, *_limit(facts), *(KEPT if safe else (render.NO_STORE,))]
+        if answer.data is None:
+            await render.send_response(send, answer.status, described, b"")
+            return
+        tag = answer.tag
+        head = b"" if safe and tag is not None and not_modified(headers, tag) else render.head_of(answer)
+        if answer.tagged:
+            tag = render.list_tag(head)
+        if tag is not None:
+            described.append((b"etag", tag.encode()))
+            if safe and not_modified(headers, tag):
+                await render.send_response(send, 304, described, b"")
+                return
+        meta = render.meta_of(facts.request_id, self._settings.product, self._now())
+        await render.send_response(send, answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
+
+    async def _send_failure(
+        self,
+        send: Send,
+        error: Exception,
+        version: Version,
+        facts: Facts,
+        headers: Headers,
+        known: render.RawHeaders,
+        path: str,
+    ) -> None:
+        failure = failure_of(error, b"authorization" in headers)
+        accept = headers.get(b"accept")
+        named = accept is not None and PROBLEM in accept.lower() and preferred(accept, (PROBLEM,)) is not None
+        if version.legacy and not named:
+            meta = render.meta_of(facts.request_id, self._settings.product, self._now())
+            kind, body = render.JSON_TYPE, render.legacy_error(failure, facts.request_id, meta)
+        else:
+            kind, body = render.PROBLEM_TYPE, render.problem_error(failure, path[:200], facts.request_id)
+        own = [(name.encode(), value.encode()) for name, value in failure.headers.items()]
+        await render.send_response(send, failure.status, [kind, *known, *own, *_limit(facts), render.NO_STORE], body)
+
+    def _check_sizes(self, scope: Scope) -> None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            raise Refused(431, "HEADERS_TOO_LARGE", f"The headers must have at most {MAX_HEADERS} bytes together.")
+        longest = self._settings.max_query_bytes
+        if len(scope["query_string"]) > longest:
+            raise Refused(414, "URI_TOO_LONG", f"The query string must have at most {longest} bytes.")
+
+
+def _limit(facts: Facts) -> render.RawHeaders:
+    return [] if facts.decision is None else rate_limit_headers(facts.decision)
+
+
+def _route(found: Found, method: str) -> Route[Any, Any]:
+    route = found.methods.get("GET" if method == "HEAD" else method)
+    if route is None:
+        allow = found.allow
+        raise Refused(405, "METHOD_NOT_ALLOWED", f"Use one of {allow}.", {"allow": allow})
+    return route

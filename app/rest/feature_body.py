@@ -1,0 +1,118 @@
+"""What callers send of a feature; fields of a wrong type and fields that break a rule are told together."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from app.domain.feature import inputs
+from app.domain.feature.acts import Settable
+from app.domain.feature.inputs import ABSENT, FeaturePatch
+from app.http.problem import Detail
+from app.kernel.errors import InvalidInput
+from app.rest.failure import detail_of
+from app.rest.read import Invalid, details_of
+from app.rest.route import Ignores, Refuses
+
+type Status = Literal["active", "inactive", "archived"]
+
+STATUSES: Mapping[str, Settable] = {"active": "ACTIVE", "inactive": "INACTIVE", "archived": "ARCHIVED"}
+
+Name = Annotated[str, Field(description="1 to 255 characters; unique among the owner's features.")]
+Description = Annotated[str | None, Field(description="At most 2,000 characters.")]
+Metadata = Annotated[dict[str, object] | None, Field(description="At most 16 KiB of JSON and 8 levels.")]
+
+
+def _not_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("null", "must not be null")
+    return value
+
+
+class NewFeature(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: Name
+    description: Description = None
+    metadata: Metadata = None
+
+
+class WholeFeature(NewFeature):
+    """What is absent becomes null, or empty; but for the status, which stays."""
+
+    status: Annotated[Status | None, Field(description="Absent: as it is.")] = None
+
+    def patch(self) -> FeaturePatch:
+        return FeaturePatch(self.name, self.description, {} if self.metadata is None else self.metadata)
+
+
+class CreateV1(NewFeature, Ignores):
+    pass
+
+
+class ReplaceV1(WholeFeature, Ignores):
+    pass
+
+
+class CreateV2(NewFeature, Refuses):
+    owner_id: Annotated[UUID | None, Field(strict=False, description="Whose it shall be; absent: yours.")] = None
+
+
+class ReplaceV2(WholeFeature, Refuses):
+    pass
+
+
+class PatchV2(Refuses):
+    """JSON Merge Patch (RFC 7396): what is absent stays, null removes; metadata are merged field by field."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: Annotated[str | None, Field(description="A new name.")] = None
+    description: Description = None
+    metadata: Annotated[Metadata, AfterValidator(_not_null)] = None
+    status: Annotated[Status | None, AfterValidator(_not_null)] = None
+
+    def patch(self) -> FeaturePatch:
+        sent = self.model_fields_set
+        return FeaturePatch(
+            self.name if "name" in sent else ABSENT,
+            self.description if "description" in sent else ABSENT,
+            self.metadata if "metadata" in sent else ABSENT,
+            merges=True,
+        )
+
+
+def read_body[M: BaseModel](document: Any, model: type[M]) -> M:
+    """Raises Invalid with every bad field, whichever rule it breaks."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        details = details_of(error)
+    if isinstance(document, dict):
+        bad = {detail["field"].partition(".")[0] for detail in details}
+        good = {
+            name: document[name] for name in ("name", "description", "metadata") if name not in bad and name in document
+        }
+        details += _broken_rules(good, merges=model is PatchV2)
+    order = [*model.model_fields]
+    raise Invalid(sorted(details, key=lambda detail: _place(detail, order)))
+
+
+def _broken_rules(good: Mapping[str, Any], *, merges: bool) -> list[Detail]:
+    patch = FeaturePatch(
+        good.get("name", ABSENT), good.get("description", ABSENT), good.get("metadata", ABSENT), merges
+    )
+    if patch.metadata is None:
+        patch = FeaturePatch(patch.name, patch.description, merges=merges)
+    try:
+        inputs.clean(patch)
+    except InvalidInput as error:
+        return [detail_of(problem) for problem in error.problems]
+    return []
+
+
+def _place(detail: Detail, order: list[str]) -> int:
+    name = detail["field"].partition(".")[0]
+    return order.index(name) if name in order else len(order)

@@ -1,0 +1,144 @@
+"""/api/v2/features: pages by cursor, merge patch, acts, and a version demanded for every change of what exists."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Literal, TypedDict
+from uuid import UUID
+
+import orjson
+
+from app.domain.feature import acts, rules
+from app.domain.feature.inputs import FeatureDraft
+from app.domain.feature.model import Feature, FeatureFilter, FeaturePageRequest
+from app.kernel.ids import UserId
+from app.rest.conditions import expected_version, tag_of
+from app.rest.feature_body import STATUSES, CreateV2, PatchV2, ReplaceV2
+from app.rest.feature_list import ORDERS, Search, Sort
+from app.rest.fields import AnyObject, Id
+from app.rest.page_v2 import PageQuery, links, page_info
+from app.rest.route import JSON, MERGE_PATCH, Answer, Call, Refuses, Route
+
+PATH = "/api/v2/features"
+ONE = f"{PATH}/{{id}}"
+
+
+class Nothing(Refuses):
+    """No parameters."""
+
+
+class ListV2(PageQuery):
+    """What may come more than once means: one of these."""
+
+    status: tuple[Literal["active", "inactive", "archived", "deleted"], ...] = ()
+    sort: Sort = "created_at:desc"
+    category: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    owner_id: UUID | None = None
+    q: Search = None
+
+
+class FeatureV2(TypedDict):
+    id: Id
+    owner_id: Id
+    name: str
+    description: str | None
+    status: str
+    metadata: AnyObject
+    category: str | None
+    tags: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+def shape(feature: Feature) -> FeatureV2:
+    return {
+        "id": str(feature.id),
+        "owner_id": str(feature.owner_id),
+        "name": feature.name,
+        "description": feature.description,
+        "status": feature.status.lower(),
+        "metadata": orjson.Fragment(feature.metadata.text),
+        "category": feature.category,
+        "tags": feature.tags,
+        "version": feature.version,
+        "created_at": feature.created_at,
+        "updated_at": feature.updated_at,
+        "deleted_at": feature.deleted_at,
+    }
+
+
+def answered(feature: Feature) -> Answer:
+    return Answer(200, shape(feature), tag=tag_of(feature.version))
+
+
+async def create(call: Call[Nothing, CreateV2]) -> Answer:
+    body = call.body
+    owner_id = None if body.owner_id is None else UserId(body.owner_id)
+    feature = await call.context.feature.create(FeatureDraft(body.name, body.description, body.metadata, owner_id))
+    location = (b"location", f"{PATH}/{feature.id}".encode())
+    return Answer(201, shape(feature), tag=tag_of(feature.version), headers=[location])
+
+
+async def list_page(call: Call[ListV2, None]) -> Answer:
+    query, order = call.query, ORDERS[call.query.sort]
+    wanted = FeatureFilter(
+        search=rules.clean_search(query.q, ("q",)),
+        status=tuple(status.upper() for status in query.status) or None,
+        category=rules.clean_labels(query.category or None, ("category",)),
+        tags=rules.clean_labels(query.tag or None, ("tag",)),
+        owner_id=None if query.owner_id is None else UserId(query.owner_id),
+    )
+    asked = query.window(order.name, temporal=order.temporal)
+    page = await call.context.feature.page(FeaturePageRequest(asked, wanted, order))
+    info = page_info(page)
+    neighbours = links(info, asked, PATH, call.query_string)
+    return Answer(200, [shape(feature) for feature in page.nodes], {"page_info": info}, tagged=True, headers=neighbours)
+
+
+async def get(call: Call[Nothing, None]) -> Answer:
+    return answered(await call.context.feature.get(call.id))
+
+
+async def replace(call: Call[Nothing, ReplaceV2]) -> Answer:
+    body = call.body
+    status = None if body.status is None else STATUSES[body.status]
+    return answered(await call.context.feature.update(call.id, body.patch(), expected_version(call.headers), status))
+
+
+async def patch(call: Call[Nothing, PatchV2]) -> Answer:
+    body = call.body
+    status = None if body.status is None else STATUSES[body.status]
+    return answered(await call.context.feature.update(call.id, body.patch(), expected_version(call.headers), status))
+
+
+async def delete(call: Call[Nothing, None]) -> Answer:
+    await call.context.feature.change(call.id, acts.DELETE, expected_version(call.headers))
+    return Answer(204)
+
+
+def doing(act: acts.Act) -> Callable[[Call[Nothing, None]], Awaitable[Answer]]:
+    async def do(call: Call[Nothing, None]) -> Answer:
+        return answered(await call.context.feature.change(call.id, act, expected_version(call.headers)))
+
+    return do
+
+
+def _act(name: str, summary: str, act: acts.Act) -> Route[Nothing, None]:
+    return Route("POST", f"{ONE}/{name}", summary, doing(act), Nothing, FeatureV2, grants=act.grants, demands=True)
+
+
+CHANGE = rules.GRANTS["UPDATE"]
+ROUTES = (
+    Route("POST", PATH, "Create a feature", create, Nothing, FeatureV2, CreateV2, 201, rules.CREATE),
+    Route("GET", PATH, "List the features that you may see", list_page, ListV2, list[FeatureV2]),
+    Route("GET", ONE, "Get a feature", get, Nothing, FeatureV2),
+    Route("PUT", ONE, "Replace a feature", replace, Nothing, FeatureV2, ReplaceV2, 200, CHANGE, demands=True),
+    Route("PATCH", ONE, "Change a feature", patch, Nothing, FeatureV2, PatchV2, 200, CHANGE, True, (MERGE_PATCH, JSON)),
+    Route("DELETE", ONE, "Delete a feature", delete, Nothing, None, None, 204, acts.DELETE.grants, demands=True),
+    _act("activate", "Make a feature active", acts.ACTIVATE),
+    _act("deactivate", "Make an active feature inactive", acts.DEACTIVATE),
+    _act("archive", "Make a feature archived", acts.ARCHIVE),
+    _act("restore", "Bring a deleted feature back", acts.RESTORE),
+)

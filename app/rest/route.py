@@ -1,0 +1,135 @@
+"""A route: what is asked for at a path, in types that the OpenAPI document can be made of, and who answers it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from app.context import RequestContext
+from app.http.headers import Headers
+from app.kernel.actor import Grants
+from app.kernel.errors import NotFound
+from app.kernel.value import value
+
+type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Ignores(BaseModel):
+    """What v1 reads: fields that it does not know are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Refuses(BaseModel):
+    """What v2 reads: a field that it does not know is a mistake of the caller's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(slots=True)
+class Call[Q: BaseModel, B: BaseModel | None]:
+    """A request that has been let in. `query_string` is as it was sent."""
+
+    context: RequestContext
+    parameters: Mapping[str, str]
+    headers: Headers
+    query_string: bytes
+    query: Q
+    body: B
+
+    @property
+    def id(self) -> Any:
+        """The feature's key in the path. Raises NotFound for what is no UUID in its usual form."""
+        text = self.parameters["id"]
+        try:
+            key = UUID(text)
+        except ValueError:
+            key = None
+        if key is None or str(key) != text.lower():
+            raise NotFound("There is no such feature, or you may not see it.", ("id",))
+        return key
+
+
+@dataclass(slots=True)
+class Answer:
+    """`data` and what stands `beside` it make the body, without data there is none. `tag` is the entity tag; a list
+    that is `tagged` gets one from its bytes."""
+
+    status: int
+    data: object = None
+    beside: Mapping[str, object] = field(default_factory=dict)
+    tag: str | None = None
+    tagged: bool = False
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Route[Q: BaseModel, B: BaseModel | None]:
+    """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
+    None: to be known is enough. `demands`: the request must name the version that it changes."""
+
+    method: Method
+    path: str
+    summary: str
+    handler: Callable[[Call[Q, B]], Awaitable[Answer]]
+    query: type[Q]
+    answer: type[Any] | None
+    body: type[B] | None = None
+    status: int = 200
+    grants: Grants | None = None
+    demands: bool = False
+    media: tuple[str, ...] = (JSON,)
+
+    @cached_property
+    def no_query(self) -> Q:
+        """What an empty query string says."""
+        return self.query()
+
+
+type Methods = Mapping[str, Route[Any, Any]]
+
+
+@value
+class Found:
+    template: str
+    methods: Methods
+    parameters: Mapping[str, str]
+
+    @property
+    def allow(self) -> str:
+        names = {*self.methods, "OPTIONS", *(("HEAD",) if "GET" in self.methods else ())}
+        return ", ".join(sorted(names))
+
+
+class Routes:
+    """Found by looking up: what stands where a template of so many segments has parameters is left out of the key."""
+
+    def __init__(self, routes: Sequence[Route[Any, Any]]) -> None:
+        self.all = tuple(routes)
+        self._methods: dict[str, tuple[str, dict[str, Route[Any, Any]]]] = {}  # by key: (template, methods)
+        self._shapes: dict[int, set[tuple[tuple[int, str], ...]]] = {}  # by length: (place, name) of each parameter
+        for route in routes:
+            segments = route.path.split("/")
+            shape = tuple((place, part[1:-1]) for place, part in enumerate(segments) if part[:1] == "{")
+            self._shapes.setdefault(len(segments), set()).add(shape)
+            for place, _ in shape:
+                segments[place] = ""
+            self._methods.setdefault("/".join(segments), (route.path, {}))[1][route.method] = route
+
+    def find(self, path: str) -> Found | None:
+        segments = path.split("/")
+        for shape in self._shapes.get(len(segments), ()):
+            rest = segments.copy()
+            parameters = {}
+            for place, name in shape:
+                parameters[name], rest[place] = rest[place], ""
+            found = self._methods.get("/".join(rest))
+            if found is not None and "" not in parameters.values():
+                return Found(*found, parameters)
+        return None
