@@ -24,10 +24,12 @@ TRAIL = "auditEntries { totalCount nodes { feature { status version } } }"  # wh
 
 
 class Generator:
-    """`operation` may be asked once; `mutations` is their share."""
+    """`operation` may be asked once; `mutations` is their share, `liked` are fields that it asks for more often."""
 
-    def __init__(self, schema: GraphQLSchema, seed: int, world: Rows, mutations: float = 0.2) -> None:
-        self.schema, self.dice, self.mutations = schema, random.Random(seed), mutations
+    def __init__(
+        self, schema: GraphQLSchema, seed: int, world: Rows, mutations: float = 0.2, liked: frozenset[str] = FRAIL
+    ) -> None:
+        self.schema, self.dice, self.mutations, self.liked = schema, random.Random(seed), mutations, liked
         self.values = Values(self.dice, world)
         self.variables: dict[str, tuple[str, Any, bool]] = {}
         self.fragments: list[str] = []
@@ -129,9 +131,9 @@ class Generator:
         """Mostly of what is about features, and there of what a world may have damaged: that is where the engine meets
         everything that it can."""
         common = [name for name in names if not RARE.search(name)]
-        frail = [name for name in common if name in FRAIL]
-        if frail and self.dice.random() < 0.35:
-            return self.dice.choice(frail)
+        liked = [name for name in common if name in self.liked]
+        if liked and self.dice.random() < 0.35:
+            return self.dice.choice(liked)
         return self.dice.choice(common if common and self.dice.random() < 0.95 else names)
 
     def number(self) -> int:

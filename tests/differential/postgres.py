@@ -34,6 +34,7 @@ from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
 from tests.differential.compare import Case, Stand
 from tests.differential.data import NEW, now
+from tests.differential.generate import FRAIL
 from tests.differential.ports import ACTIVE_LIMIT, means, unheard
 from tests.differential.stored import StoredRows
 from tests.differential.user_ports import Told
@@ -116,6 +117,7 @@ class RolledBack(Noted):
 
 class Postgres:
     mutations = 0.35
+    liked = FRAIL
 
     def __init__(self, pool: Pool, rows: StoredRows) -> None:
         self._pool, self._rows = pool, rows
