@@ -50,8 +50,8 @@ def user_commands(servers: Servers, say: Say) -> typer.Typer:
     @cli.command("list")
     def list_users() -> None:
         """Prints the users, the oldest first: email, role, name, and whether they are disabled."""
-        for user, disabled_at in run(lambda service: service.list()):
-            state = "" if disabled_at is None else f"disabled since {disabled_at:%Y-%m-%d %H:%M} UTC"
+        for user in run(lambda service: service.list()):
+            state = "" if user.disabled_at is None else f"disabled since {user.disabled_at:%Y-%m-%d %H:%M} UTC"
             sys.stdout.write("\t".join((user.email or "-", user.role, user.name, state)).rstrip() + "\n")
 
     @cli.command()

@@ -6,6 +6,8 @@ from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.service import RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.value import value
@@ -20,5 +22,7 @@ class RequestContext:
     user: UserService
     feature: FeatureService
     audit: AuditService
+    administration: UserAdministration
+    security_event: SecurityEventService
     api_token: ApiTokenService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
 from app.jobs.partitions import keep_partitions
+from app.jobs.security_events import forget_events, keep_events
 from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.jobs.token_uses import keep_token_uses
@@ -53,7 +54,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
     )
 
-    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service)
+    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
 
     rest = RestEndpoint(
         (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
@@ -65,12 +66,16 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     async def metrics(request: Request) -> Response:
         wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
+        wiring.security_events.count()
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        stores = wiring.stores
         jobs = [
-            asyncio.create_task(keep_partitions(wiring.stores.entries.make_partitions)),
+            asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
+            asyncio.create_task(keep_events(wiring.security_events)),
+            asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
@@ -87,6 +92,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         finally:
             for job in jobs:
                 job.cancel()
+            for job in jobs:
                 with suppress(asyncio.CancelledError):
                     await job
             await wiring.close()

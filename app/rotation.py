@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.adapters.security_log import SecurityLog
+from app.adapters.security_events import log_event
 from app.auth.key_ring import KeyRing
 from app.auth.reencrypt import OnProgress, Reencrypted, reencrypt
 from app.auth.stored_keys import KeyMaker
@@ -16,7 +16,7 @@ from app.db.signing_key import SqlSigningKeys
 from app.domain.signing_key.model import SigningKey
 from app.domain.signing_key.rules import state_of
 from app.domain.signing_key.service import SigningKeyService
-from app.kernel.clock import utc_now
+from app.kernel.clock import new_id, utc_now
 from app.parts import pool_settings, ring_of
 
 SHOWN = 20  # unreadable values that are named
@@ -41,7 +41,7 @@ async def revoke(settings: Settings, kid: str) -> SigningKey | None:
 async def fetch_keys(settings: Settings) -> list[str]:
     """A line each, the oldest first. Raises SettingsError, Unavailable."""
     async with _as_owner(settings) as database:
-        keys = await SqlSigningKeys(database).fetch_all()
+        keys = await SqlSigningKeys(database, new_id).fetch_all()
     now = utc_now()
     times = "signs {} to {}, believed until {}"
     return [
@@ -70,7 +70,7 @@ async def _service(settings: Settings) -> AsyncIterator[SigningKeyService]:
     delay, longest = timedelta(seconds=settings.signing_key_delay), timedelta(seconds=settings.jwt_max_lifetime)
     maker = KeyMaker(_ring(settings))
     async with _as_owner(settings) as database:
-        yield SigningKeyService(SqlSigningKeys(database), maker, SecurityLog(), delay, longest)
+        yield SigningKeyService(SqlSigningKeys(database, new_id), maker, log_event, delay, longest)
 
 
 @asynccontextmanager

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -115,6 +117,29 @@ class DatabaseMetrics:
         self._connections.labels("open").set(open)
 
 
+class SecurityMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._told = Counter("feature_api_security_events", "Security events.", ("kind",), registry=registry)
+        self._not_kept = Counter(
+            "feature_api_security_events_not_kept",
+            "Security events that are not in the table: repeated too often, or lost.",
+            ("reason",),
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "feature_api_security_events_waiting", "Security events that are not in the table yet.", registry=registry
+        )
+
+    def told(self, kind: str) -> None:
+        self._told.labels(kind).inc()
+
+    def not_kept(self, reason: str, number: int = 1) -> None:
+        self._not_kept.labels(reason).inc(number)
+
+    def waiting(self, number: int) -> None:
+        self._waiting.set(number)
+
+
 class DocumentMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._total = Counter(
@@ -149,6 +174,13 @@ class RateLimitMetrics:
 
     def failed(self) -> None:
         self._fallbacks.inc()
+
+
+@lru_cache(10_000)
+@lru_cache(10_000)
+def hashed(id: UUID) -> str:
+    """How logs name a user."""
+    return sha256(id.bytes).hexdigest()[:16]
 
 
 def exposition(registry: CollectorRegistry) -> bytes:

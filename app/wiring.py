@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from app.adapters.attempts import LimitedAttempts
 from app.adapters.documents import RegisteredDocuments
-from app.adapters.security_events import LoggedEvents
+from app.adapters.security_events import RecordedEvents
 from app.adapters.shared_buckets import SharedBuckets
 from app.auth.access_tokens import SignedAccessTokens
 from app.auth.actors import Actors
@@ -26,17 +26,22 @@ from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
+from app.db.security_event import SqlSecurityEvents
 from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
 from app.db.user import SqlUsers
+from app.db.user_audit import SqlUserEntries
+from app.db.user_write import SqlUserWrites
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
+from app.domain.security_event.service import SecurityEventService
 from app.domain.session.model import Origin
 from app.domain.session.service import SessionPorts, SessionService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.engine.operation import Engine
 from app.kernel.actor import Actor
@@ -56,7 +61,14 @@ from app.parts import (
     trusted_documents,
 )
 from app.resolvers.root import core, costs
-from app.telemetry import DatabaseMetrics, DocumentMetrics, EngineMetrics, HttpMetrics, RateLimitMetrics
+from app.telemetry import (
+    DatabaseMetrics,
+    DocumentMetrics,
+    EngineMetrics,
+    HttpMetrics,
+    RateLimitMetrics,
+    SecurityMetrics,
+)
 from app.web.documents import Documents
 
 
@@ -67,6 +79,9 @@ class Stores:
     users: SqlUsers
     features: SqlFeatures
     entries: SqlEntries
+    user_writes: SqlUserWrites
+    user_entries: SqlUserEntries
+    security_events: SqlSecurityEvents
     api_tokens: SqlApiTokens
     sessions: SqlSessions
 
@@ -86,9 +101,13 @@ class Wiring:
             SqlUsers(database),
             SqlFeatures(database),
             SqlEntries(database),
-            SqlApiTokens(database),
+            SqlUserWrites(database, new_id),
+            SqlUserEntries(database),
+            SqlSecurityEvents(database),
+            SqlApiTokens(database, new_id),
             SqlSessions(database),
         )
+        self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(
@@ -105,7 +124,7 @@ class Wiring:
         )
         self._token_means = Means(
             stores.api_tokens,
-            LoggedEvents(),
+            self.security_events.announce,
             TokenLimits(settings.api_token_limit, settings.api_token_days),
             utc_now,
             new_id,
@@ -113,7 +132,6 @@ class Wiring:
         )
         self._redis_buckets = redis_buckets_of(settings, RateLimitMetrics(self.registry))
         self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
-        self.security_events = LoggedEvents()
         self.passwords = BoundedPasswords(effort_of(settings))
         self._session_ports = SessionPorts(
             self.stores.sessions,
@@ -148,8 +166,23 @@ class Wiring:
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
+            UserAdministration(
+                actor,
+                stores.user_writes,
+                stores.user_entries,
+                self.security_events.announce,
+                request_id,
+                client,
+                utc_now,
+                new_id,
+            ),
+            self.security_event_service(actor, request_id, client),
             ApiTokenService(actor, self._token_means, request_id, client),
         )
+
+    def security_event_service(self, actor: Actor, request_id: str, client: str) -> SecurityEventService:
+        kept = self.stores.security_events
+        return SecurityEventService(actor, kept, self.security_events, request_id, client, utc_now)
 
     def session_service(self, actor: Actor, origin: Origin) -> SessionService:
         lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
@@ -165,7 +198,7 @@ class Wiring:
         """None where no key ring is given: then all keys are those of the settings."""
         if self.ring is None:
             return None
-        fetch = SqlSigningKeys(self.database).fetch_all
+        fetch = SqlSigningKeys(self.database, new_id).fetch_all
         return KeyReader(fetch, KeyMaker(self.ring), self.tokens.stored, utc_now)
 
     def public_keys(self) -> list[dict[str, str]]:

@@ -51,6 +51,9 @@ class Settings(Identity, Limits, Protections, Rest):
     active_feature_limit: int = Field(100, ge=1, le=1_000_000, description="Active features per owner at most.")
     api_token_limit: int = Field(50, ge=1, le=10_000, description="API tokens that live, per user at most.")
     api_token_days: int = Field(365, ge=1, le=3_650, description="Days that an API token may live at most.")
+    security_event_retention_days: int = Field(
+        365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
+    )
     validation_status: Literal["422", "400"] = Field(
         "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
     )

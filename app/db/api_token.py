@@ -1,6 +1,7 @@
 """Statements on API tokens. The hash goes in and is looked for; it never comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
@@ -10,12 +11,15 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, insert, select, updat
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from app.db import keyset
-from app.db.database import Database
+from app.db.database import Database, Transaction
+from app.db.security_event import append_with
 from app.db.statement import Statement
 from app.db.tables import api_tokens, users
 from app.domain.api_token.model import ORDER, ApiToken, TokenPageRequest, TokenScope, position_of
 from app.domain.api_token.ports import TokenPage
+from app.domain.security_event.model import SecurityEvent
 from app.kernel.actor import Actor
+from app.kernel.clock import NewId
 from app.kernel.cursor import encode_cursor
 from app.kernel.errors import NotFound, TokenLimitExceeded
 from app.kernel.ids import ApiTokenId, UserId
@@ -81,9 +85,23 @@ def page_statement(of_one: bool, shape: keyset.Shape) -> Statement:
     return Statement("api_token.page", keyset.page_select(LISTED, where, shape, column.user_id))
 
 
+class SqlApiTokenWork:
+    def __init__(self, transaction: Transaction, new_id: NewId) -> None:
+        self._transaction, self._new_id = transaction, new_id
+
+    async def revoke(self, id: ApiTokenId, at: datetime, visible_to: UserId | None) -> ApiToken | None:
+        rows = await self._transaction.fetch(REVOKE, of_id=id, at=at, visible_to=visible_to)
+        return ApiToken(*rows[0]) if rows else None
+
+    async def append(self, event: SecurityEvent) -> None:
+        await append_with(self._transaction, self._new_id(), event)
+
+
 class SqlApiTokens:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """`new_id` makes the ids of security events."""
+
+    def __init__(self, database: Database, new_id: NewId) -> None:
+        self._database, self._new_id = database, new_id
 
     async def fetch_by_ids(self, ids: Sequence[ApiTokenId], visible_to: UserId | None) -> Mapping[ApiTokenId, ApiToken]:
         rows = await self._database.fetch(BY_IDS, ids=ids, visible_to=visible_to)
@@ -109,7 +127,7 @@ class SqlApiTokens:
                 found[alike[row[1]]] = row[0]
         return found
 
-    async def add(self, token: ApiToken, hash: bytes, limit: int) -> None:
+    async def add(self, token: ApiToken, hash: bytes, limit: int, event: SecurityEvent) -> None:
         """The user's row is locked, so that whoever adds at the same time counts what this one has added; a counter
         with a CHECK, as of active features, would not know that a token has run out."""
         binds = {f"token_{one.name}": getattr(token, one.name) for one in COLUMNS}
@@ -118,14 +136,16 @@ class SqlApiTokens:
                 raise NotFound("There is no such user.", ("userId",))
             if not await transaction.fetch(ADD, **binds, token_hash=hash, limit=limit):
                 raise TokenLimitExceeded(limit)
+            await SqlApiTokenWork(transaction, self._new_id).append(event)
 
-    async def revoke(self, id: ApiTokenId, at: datetime, visible_to: UserId | None) -> ApiToken | None:
-        rows = await self._database.fetch(REVOKE, of_id=id, at=at, visible_to=visible_to)
-        return ApiToken(*rows[0]) if rows else None
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[SqlApiTokenWork]:
+        async with self._database.transaction() as transaction:
+            yield SqlApiTokenWork(transaction, self._new_id)
 
     async def fetch_actor(self, hash: bytes) -> tuple[ApiTokenId, Actor] | None:
-        """The token and its user as one who asks, with the role of this moment; None for one that is revoked. It may
-        have run out: the actor says when."""
+        """The token and its user as one who asks, with the role of this moment; None where one is revoked, or the
+        other disabled. It may have run out: the actor says when."""
         rows = await self._database.fetch(BY_HASH, of_hash=hash)
         if not rows:
             return None

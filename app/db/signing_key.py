@@ -7,9 +7,12 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from app.db.database import Database, Rows, Transaction
+from app.db.security_event import append_with
 from app.db.statement import Statement
 from app.db.tables import signing_keys
+from app.domain.security_event.model import SecurityEvent
 from app.domain.signing_key.model import SigningKey
+from app.kernel.clock import NewId
 
 column = signing_keys.c
 COLUMNS = (
@@ -50,8 +53,8 @@ DROP = Statement("signing_key.drop", delete(signing_keys).where(column.verifies_
 
 
 class SqlSigningKeyWork:
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    def __init__(self, transaction: Transaction, new_id: NewId) -> None:
+        self._transaction, self._new_id = transaction, new_id
 
     async def fetch_now(self) -> datetime:
         """The database's clock, which all that ask share."""
@@ -81,10 +84,15 @@ class SqlSigningKeyWork:
     async def drop(self, before: datetime) -> None:
         await self._transaction.fetch(DROP, before=before)
 
+    async def append(self, event: SecurityEvent) -> None:
+        await append_with(self._transaction, self._new_id(), event)
+
 
 class SqlSigningKeys:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """`new_id` makes the ids of security events."""
+
+    def __init__(self, database: Database, new_id: NewId) -> None:
+        self._database, self._new_id = database, new_id
 
     async def fetch_all(self) -> Sequence[SigningKey]:
         return _keys(await self._database.fetch(ALL))
@@ -93,7 +101,7 @@ class SqlSigningKeys:
     async def work(self) -> AsyncIterator[SqlSigningKeyWork]:
         async with self._database.transaction() as transaction:
             await transaction.fetch(LOCK)
-            yield SqlSigningKeyWork(transaction)
+            yield SqlSigningKeyWork(transaction, self._new_id)
 
 
 def _keys(rows: Rows) -> list[SigningKey]:

@@ -44,6 +44,32 @@ refresh_tokens = Table(
     Column("nonce", LargeBinary),
 )
 
+user_audit_entries = Table(  # append-only
+    "user_audit_entries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("actor_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("old_values", JSONB),
+    Column("new_values", JSONB, nullable=False),
+    Column("request_id", Text),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+security_events = Table(  # append-only, forgotten after a time
+    "security_events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("actor_id", Uuid),
+    Column("subject", Text),
+    Column("address", Text),
+    Column("request_id", Text),
+    Column("facts", JSONB, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
 features = Table(
     "features",
     metadata,

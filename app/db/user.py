@@ -18,7 +18,7 @@ from app.kernel.ids import SessionId, UserId
 from app.kernel.page import cut
 
 column = users.c
-COLUMNS = (column.id, column.name, column.email, column.role, column.created_at)
+COLUMNS = (column.id, column.name, column.email, column.role, column.created_at, column.disabled_at)
 WIDTH = len(COLUMNS)
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))

@@ -20,7 +20,9 @@ type Scope = Literal[  # what an API token may be narrowed to: the names of all 
     "features:restore",
     "audit:read",
     "users:read",
+    "users:write",
     "tokens:own",
+    "security_events:read",
 ]
 
 NOBODY = UserId(UUID(int=0))  # owns nothing: ids of users are of version 7
@@ -76,7 +78,8 @@ class Actor:
 
     def refusal(self, grants: Grants, message: str) -> Forbidden:
         """With the message, or, where the token lacks the scope, with that: it tells nothing of any object."""
-        return Forbidden(f"The token lacks the scope {grants.scope}." if self.lacks(grants) else message)
+        text = f"The token lacks the scope {grants.scope}." if self.lacks(grants) else message
+        return Forbidden(text, grants.scope)
 
     def known(self) -> UserId:
         """The user's id. Raises Unauthenticated for a guest."""

@@ -8,18 +8,22 @@ MAX_NAME = 255  # characters
 
 
 def clean_name(name: str | None, problems: list[Problem]) -> str:
-    """Trimmed and in NFC, so that names which look alike are alike; faults are added to `problems`."""
-    path = ("name",)
-    if name is None:
-        problems.append(Problem(path, "REQUIRED", "`name` must not be null."))
+    return clean_line("name", name, MAX_NAME, problems)
+
+
+def clean_line(field: str, text: str | None, most: int, problems: list[Problem]) -> str:
+    """Trimmed and in NFC, so that what looks alike is alike; 1 to `most` characters. Faults are added to `problems`."""
+    path = (field,)
+    if text is None:
+        problems.append(Problem(path, "REQUIRED", f"`{field}` must not be null."))
         return ""
-    cleaned = unicodedata.normalize("NFC", name).strip()
+    cleaned = unicodedata.normalize("NFC", text).strip()
     if not cleaned:
-        problems.append(Problem(path, "MIN_LENGTH", "`name` must have at least 1 character besides spaces.", 1))
-    elif len(cleaned) > MAX_NAME:
-        problems.append(Problem(path, "MAX_LENGTH", f"`name` must have at most {MAX_NAME} characters.", MAX_NAME))
-    elif any(unicodedata.category(character) == "Cc" for character in cleaned):
-        problems.append(Problem(path, "FORMAT", "`name` must not contain control characters."))
+        problems.append(Problem(path, "MIN_LENGTH", f"`{field}` must have at least 1 character besides spaces.", 1))
+    elif len(cleaned) > most:
+        problems.append(Problem(path, "MAX_LENGTH", f"`{field}` must have at most {most} characters.", most))
+    elif any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
+        problems.append(Problem(path, "FORMAT", f"`{field}` must not contain control characters."))
     return cleaned
 
 

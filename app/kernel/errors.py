@@ -8,6 +8,8 @@ DomainError
 ├── TokenLimitExceeded   the user has as many live API tokens as allowed
 ├── InvalidTransition    the status does not lead there
 ├── StaleVersion         the object changed since the caller read it
+├── DuplicateEmail       another user has that email
+├── LastAdmin            nobody would be left who may administer users
 ├── Unauthenticated      a guest asks for what only users may have
 ├── Forbidden            the actor sees the object, but may not do this to it
 ├── BadUserInput         an argument, id or cursor that no correct client sends
@@ -31,6 +33,8 @@ type ErrorCode = Literal[
     "TOKEN_LIMIT_EXCEEDED",
     "INVALID_TRANSITION",
     "STALE_VERSION",
+    "DUPLICATE_EMAIL",
+    "LAST_ADMIN",
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "BAD_USER_INPUT",
@@ -43,13 +47,14 @@ type Path = tuple[str, ...]
 
 
 class DomainError(Exception):
-    """Base of every expected failure. `path` names the culprit inside the input, where there is one."""
+    """Base of every expected failure. `path` names the culprit inside the input, where there is one; `denied`, the
+    permission that was refused, is for the security events alone and never told to the caller."""
 
     code: ClassVar[ErrorCode]
 
-    def __init__(self, message: str, path: Path | None = None) -> None:
+    def __init__(self, message: str, path: Path | None = None, denied: str | None = None) -> None:
         super().__init__(message)
-        self.message, self.path = message, path
+        self.message, self.path, self.denied = message, path, denied
 
     @property
     def facts(self) -> dict[str, object]:
@@ -140,6 +145,23 @@ class StaleVersion(DomainError):
         self.current, self.conflicts = current, conflicts
 
 
+class DuplicateEmail(DomainError):
+    """`existing_id` is None where that user is gone by now."""
+
+    code = "DUPLICATE_EMAIL"
+
+    def __init__(self, existing_id: UUID | None) -> None:
+        super().__init__("Another user has this email: choose another, or change that user's.", ("email",))
+        self.existing_id = existing_id
+
+
+class LastAdmin(DomainError):
+    code = "LAST_ADMIN"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("This is the last administrator who is not disabled: make another one first.", path)
+
+
 class Unauthenticated(DomainError):
     code = "UNAUTHENTICATED"
 
@@ -149,6 +171,9 @@ class Unauthenticated(DomainError):
 
 class Forbidden(DomainError):
     code = "FORBIDDEN"
+
+    def __init__(self, message: str, denied: str) -> None:
+        super().__init__(message, denied=denied)
 
 
 class BadUserInput(DomainError):

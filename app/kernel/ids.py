@@ -9,6 +9,8 @@ from app.kernel.errors import BadUserInput
 UserId = NewType("UserId", UUID)
 FeatureId = NewType("FeatureId", UUID)
 AuditEntryId = NewType("AuditEntryId", UUID)
+UserAuditEntryId = NewType("UserAuditEntryId", UUID)
+SecurityEventId = NewType("SecurityEventId", UUID)
 ApiTokenId = NewType("ApiTokenId", UUID)
 SessionId = NewType("SessionId", UUID)
 

@@ -1,6 +1,5 @@
 """Root fields about features: arguments -> service -> domain object or payload."""
 
-from collections.abc import Awaitable
 from typing import Annotated, Any
 
 import strawberry
@@ -10,17 +9,14 @@ from app.domain.feature import acts, model
 from app.domain.feature.inputs import ABSENT, FeatureDraft, FeaturePatch
 from app.domain.feature.ports import FeaturePage
 from app.engine.compiled import want_of
-from app.kernel.errors import DomainError
 from app.kernel.ids import FeatureId, UserId, key_of
+from app.resolvers.written import INPUT, written
 from app.schema import mutation as m
 from app.schema.connection import After, Before, First, Last
-from app.schema.errors import failures
 from app.schema.feature import Feature, FeatureConnection
 from app.schema.feature_request import FilterArgument, OrderArgument, feature_page_request
 from app.schema.words import ABSENT as LEFT_OUT
 from app.schema.words import Info, argument, given, mutation_field, root_field
-
-INPUT = argument("What is to be done, and to what.")
 
 
 @strawberry.type
@@ -58,11 +54,11 @@ class FeatureMutation:
             given(input.metadata),
             None if owner_id is None else UserId(key_of("User", owner_id, ("input", "ownerId"))),
         )
-        return await _written(info.context, info.context.feature.create(draft), input.client_mutation_id)
+        return await written(info.context, m.Written, info.context.feature.create(draft), input.client_mutation_id)
 
     @mutation_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
     async def update_feature(self, info: Info, input: Annotated[m.UpdateFeatureInput, INPUT]) -> m.Written:
-        return await _written(info.context, _update(info.context, input), input.client_mutation_id)
+        return await written(info.context, m.Written, _update(info.context, input), input.client_mutation_id)
 
     @mutation_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
     async def activate_feature(self, info: Info, input: Annotated[m.ActivateFeatureInput, INPUT]) -> m.Written:
@@ -97,16 +93,4 @@ async def _update(context: RequestContext, input: m.UpdateFeatureInput) -> model
 async def _done(context: RequestContext, act: acts.Act, input: m.ActInput) -> m.Written:
     id = FeatureId(key_of("Feature", input.id, ("input", "id")))
     change = context.feature.change(id, act, given(input.expected_version))
-    return await _written(context, change, input.client_mutation_id)
-
-
-async def _written(
-    context: RequestContext, write: Awaitable[model.Feature], client_mutation_id: str | None
-) -> m.Written:
-    """The payload; what the request had loaded before the write is forgotten."""
-    try:
-        return m.Written(await write, [], given(client_mutation_id))
-    except DomainError as error:
-        return m.Written(None, failures(error), given(client_mutation_id))
-    finally:
-        context.memo.clear()
+    return await written(context, m.Written, change, input.client_mutation_id)

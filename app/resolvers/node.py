@@ -18,6 +18,8 @@ READS: Mapping[str, Callable[[RequestContext], Fetch]] = {
     "User": lambda context: context.user.get_many,
     "Feature": lambda context: context.feature.get_many,
     "AuditEntry": lambda context: context.audit.get_many,
+    "UserAuditEntry": lambda context: context.administration.entries_by_id,
+    "SecurityEvent": lambda context: context.security_event.get_many,
     "ApiToken": lambda context: context.api_token.get_many,
 }
 

@@ -22,7 +22,7 @@ from app.http.rate_headers import rate_limit_headers
 from app.http.refused import Refused
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock, utc_now
-from app.kernel.errors import NotFound, RateLimited
+from app.kernel.errors import DomainError, NotFound, RateLimited
 from app.rest import render
 from app.rest.conditions import not_modified
 from app.rest.failure import failure_of
@@ -99,9 +99,13 @@ class RestEndpoint:
         context = self._context_of(actor, facts.request_id, client, 0)
         query: bytes = scope["query_string"]
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
-        if route.method == "GET":
-            return await self._run(route, call)
-        return await self._write(route, call, receive)
+        try:
+            if route.method == "GET":
+                return await self._run(route, call)
+            return await self._write(route, call, receive)
+        except DomainError as error:
+            context.security_event.denied(error)
+            raise
 
     async def _write(self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive) -> Answer:
         """Every write comes through here, with its body read and nothing done yet: whoever keeps answers to be given

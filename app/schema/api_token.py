@@ -38,7 +38,9 @@ class TokenScope(enum.Enum):
     FEATURES_RESTORE = strawberry.enum_value("FEATURES_RESTORE", description="Restore features.")
     AUDIT_READ = strawberry.enum_value("AUDIT_READ", description="Read the trail of features.")
     USERS_READ = strawberry.enum_value("USERS_READ", description="Read users, the token's own among them: `viewer`.")
+    USERS_WRITE = strawberry.enum_value("USERS_WRITE", description="Administer users, and read what was done to them.")
     TOKENS_OWN = strawberry.enum_value("TOKENS_OWN", description="List, make and revoke tokens, none wider than it.")
+    SECURITY_EVENTS_READ = strawberry.enum_value("SECURITY_EVENTS_READ", description="Read security events.")
 
 
 @strawberry.enum(description="Whom a token stands in for.")

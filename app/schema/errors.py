@@ -32,6 +32,8 @@ class ErrorCode(enum.Enum):
     )
     INVALID_TRANSITION = strawberry.enum_value("INVALID_TRANSITION", description="The status does not lead there.")
     STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
+    DUPLICATE_EMAIL = strawberry.enum_value("DUPLICATE_EMAIL", description="Another user has that email.")
+    LAST_ADMIN = strawberry.enum_value("LAST_ADMIN", description="No administrator would be left.")
 
 
 @strawberry.enum(description="Which rule a value breaks.")
@@ -70,28 +72,28 @@ class Told[E: errors.DomainError]:
         return self.error.path
 
 
-class NotFoundTold(Told[errors.NotFound]):
-    pass
+class NotFoundTold(Told[errors.NotFound]): ...
 
 
-class DuplicateNameTold(Told[errors.DuplicateName]):
-    pass
+class DuplicateNameTold(Told[errors.DuplicateName]): ...
 
 
-class LimitExceededTold(Told[errors.LimitExceeded]):
-    pass
+class LimitExceededTold(Told[errors.LimitExceeded]): ...
 
 
-class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]):
-    pass
+class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]): ...
 
 
-class InvalidTransitionTold(Told[errors.InvalidTransition]):
-    pass
+class InvalidTransitionTold(Told[errors.InvalidTransition]): ...
 
 
-class StaleVersionTold(Told[errors.StaleVersion]):
-    pass
+class StaleVersionTold(Told[errors.StaleVersion]): ...
+
+
+class DuplicateEmailTold(Told[errors.DuplicateEmail]): ...
+
+
+class LastAdminTold(Told[errors.LastAdmin]): ...
 
 
 type Failure = errors.Problem | Told[Any]
@@ -103,6 +105,8 @@ TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
     errors.TokenLimitExceeded: TokenLimitExceededTold,
     errors.InvalidTransition: InvalidTransitionTold,
     errors.StaleVersion: StaleVersionTold,
+    errors.DuplicateEmail: DuplicateEmailTold,
+    errors.LastAdmin: LastAdminTold,
 }
 
 
@@ -118,6 +122,8 @@ token_limit = Describes(TokenLimitExceededTold)
 transition = Describes(InvalidTransitionTold)
 conflict = Describes(errors.Conflict)
 stale = Describes(StaleVersionTold)
+duplicate_email = Describes(DuplicateEmailTold)
+last_admin = Describes(LastAdminTold)
 
 
 @problem.type
@@ -200,6 +206,24 @@ class StaleVersionError(UserError):
     )
 
 
+@duplicate_email.type
+class DuplicateEmailError(UserError):
+    """Another user has that email, in capitals or not."""
+
+    path: list[str] | None = duplicate_email.column(input_path, description=PATH)
+    existing_id: strawberry.ID | None = duplicate_email.column(
+        lambda e: None if e.error.existing_id is None else global_id("User", e.error.existing_id),
+        description="The id of that user; null where it is gone by now.",
+    )
+
+
+@last_admin.type
+class LastAdminError(UserError):
+    """Nobody would be left who may administer users."""
+
+    path: list[str] | None = last_admin.column(input_path, description=PATH)
+
+
 ERROR_TYPES = [
     ValidationError,
     NotFoundError,
@@ -208,6 +232,8 @@ ERROR_TYPES = [
     TokenLimitExceededError,
     InvalidTransitionError,
     StaleVersionError,
+    DuplicateEmailError,
+    LastAdminError,
 ]
 
 

@@ -14,7 +14,7 @@ from app.kernel.page import Page, PageEdge
 from app.loaders.api_token import token_pages_by_user
 from app.loaders.audit import entry_pages_by_actor
 from app.loaders.feature import feature_pages_by_owner
-from app.loaders.user import user_counts
+from app.loaders.user import user_counts, user_entry_pages
 from app.schema.api_token import token_page_request
 from app.schema.audit_request import entry_page_request
 from app.schema.connection import After, Before, First, Last, PageInfo, window_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.schema.api_token import ApiTokenConnection
     from app.schema.audit import AuditEntryConnection
     from app.schema.feature import FeatureConnection
+    from app.schema.user_audit import UserAuditEntryConnection
 
 user = Describes(model.User)
 user_edge = Describes(PageEdge[model.User, model.UserScope])
@@ -39,6 +40,13 @@ class Role(enum.Enum):
     VIEWER = strawberry.enum_value("VIEWER", description="Reads all features and their trail, changes nothing.")
 
 
+def user_entry_page_request(
+    first: First = ABSENT, after: After = ABSENT, last: Last = ABSENT, before: Before = ABSENT
+) -> model.UserEntryPageRequest:
+    """The arguments of every connection of entries about users."""
+    return model.UserEntryPageRequest(window_of(first, after, last, before, model.ENTRY_ORDER, temporal=True))
+
+
 @user.type
 class User(Node):
     """A person who owns features and changes them."""
@@ -49,6 +57,9 @@ class User(Node):
     email: str | None = user.value("Null where you may not read this user's own data.")
     role: Role = user.value("What this user may do.")
     created_at: datetime = user.value("When this user was added.")
+    disabled_at: datetime | None = user.value(
+        "When this user was disabled; null while it is not, and where you may not read this user's own data."
+    )
     features: Annotated["FeatureConnection", strawberry.lazy("app.schema.feature")] = user.edge(
         feature_pages_by_owner,
         key=lambda u: u.id,
@@ -60,6 +71,14 @@ class User(Node):
         key=lambda u: u.id,
         arguments=entry_page_request,
         description="What this user did, newest first, to features whose trail you may read.",
+    )
+    user_audit_entries: Annotated["UserAuditEntryConnection", strawberry.lazy("app.schema.user_audit")] | None = (
+        user.edge(
+            user_entry_pages,
+            key=lambda u: u.id,
+            arguments=user_entry_page_request,
+            description="What was done to this user, newest first; null for all but administrators.",
+        )
     )
     api_tokens: Annotated["ApiTokenConnection", strawberry.lazy("app.schema.api_token")] = user.edge(
         token_pages_by_user,

@@ -50,7 +50,7 @@ def internal(request_id: str) -> Formatted:
 
 
 def _failure(error: GraphQLError, request_id: str) -> Formatted:
-    cause = _cause(error)
+    cause = cause_of(error)
     if cause is None:  # graphql-core's own complaint about a variable or an argument
         return _formatted(error, error.message, {"code": "BAD_USER_INPUT", **(error.extensions or {})})
     if isinstance(cause, DomainError):
@@ -60,7 +60,8 @@ def _failure(error: GraphQLError, request_id: str) -> Formatted:
     return _formatted(error, masked["message"], masked["extensions"])
 
 
-def _cause(error: GraphQLError) -> Exception | None:
+def cause_of(error: GraphQLError) -> Exception | None:
+    """What a resolver raised; None where graphql-core itself complains."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error

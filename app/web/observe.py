@@ -2,8 +2,6 @@
 
 import re
 import time
-from functools import lru_cache
-from hashlib import sha256
 
 from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
@@ -12,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.facts import FACTS, Facts
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
-from app.telemetry import REQUEST, AccessLog, HttpMetrics
+from app.telemetry import REQUEST, AccessLog, HttpMetrics, hashed
 from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one
@@ -61,7 +59,7 @@ class Observe:
                     "status": status,
                     "milliseconds": round(seconds * 1000, 2),
                     "operation": facts.operation,
-                    "user": None if facts.actor.user_id is None else _hashed(facts.actor.user_id),
+                    "user": None if facts.actor.user_id is None else hashed(facts.actor.user_id),
                 }
             )
             REQUEST.reset(before)
@@ -81,8 +79,3 @@ def _ids(scope: Scope) -> dict[str, str]:
         if span.is_valid:
             ids["trace_id"], ids["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
     return ids
-
-
-@lru_cache(10_000)
-def _hashed(user_id: UserId) -> str:
-    return sha256(user_id.bytes).hexdigest()[:16]

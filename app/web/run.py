@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from app.context import RequestContext
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import Actor
-from app.kernel.errors import QueryTooComplex
+from app.kernel.errors import DomainError, QueryTooComplex
 from app.kernel.value import value
 from app.web import errors
 from app.web.answer import Answer, Answers
@@ -77,6 +77,9 @@ class Runner:
         if caller.wants_cost:
             extensions = cost_report(operation.price, asked.variables, self._max_cost)
         if result.errors:
+            for cause in map(errors.cause_of, result.errors):
+                if isinstance(cause, DomainError):
+                    context.security_event.denied(cause)
             failures = errors.format_failures(result.errors, caller.facts.request_id)
             if result.data is None and all(error.path is None for error in result.errors):
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from app.domain.security_event.service import SecurityEventService
 from app.domain.session.model import Issued, Origin, Session
 from app.domain.session.service import SessionService
 from app.kernel.actor import GUEST, Actor
-from app.kernel.errors import NotFound
+from app.kernel.errors import DomainError, NotFound
 from app.kernel.ids import SessionId
 from app.http.client import client_of
 from app.web.fields import strings_of
@@ -37,18 +38,26 @@ class SessionEndpoints:
         self,
         actor_of: Callable[[str | None], Awaitable[Actor]],
         service_of: Callable[[Actor, Origin], SessionService],
+        events_of: Callable[[Actor, str, str], SecurityEventService],
     ) -> None:
-        self._actor_of, self._service_of = actor_of, service_of
+        self._actor_of, self._service_of, self._events_of = actor_of, service_of, events_of
 
     def routes(self) -> list[BaseRoute]:
         login, refresh, logout, sessions, one = ROUTES
         return [
-            Route(login, _Resource(login, {"POST": self._login})),
-            Route(refresh, _Resource(refresh, {"POST": self._refresh})),
-            Route(logout, _Resource(logout, {"POST": self._logout})),
-            Route(sessions, _Resource(sessions, {"GET": self._list, "HEAD": self._list})),
-            Route(one, _Resource(one, {"DELETE": self._revoke})),
+            Route(login, self._resource(login, {"POST": self._login})),
+            Route(refresh, self._resource(refresh, {"POST": self._refresh})),
+            Route(logout, self._resource(logout, {"POST": self._logout})),
+            Route(sessions, self._resource(sessions, {"GET": self._list, "HEAD": self._list})),
+            Route(one, self._resource(one, {"DELETE": self._revoke})),
         ]
+
+    def _resource(self, route: str, handlers: Mapping[str, Handler]) -> "_Resource":
+        return _Resource(route, handlers, self._denied)
+
+    def _denied(self, scope: Scope, error: DomainError) -> None:
+        facts = about(scope)
+        self._events_of(facts.actor, facts.request_id, client_of(scope)).denied(error)
 
     async def _login(self, request: Request, headers: Headers) -> Response:
         sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("email", "password"))
@@ -83,10 +92,12 @@ class SessionEndpoints:
 
 
 class _Resource:
-    """What answers at one path; every failure is a problem (RFC 9457)."""
+    """What answers at one path; every failure is a problem (RFC 9457), and `denied` looks at each that is expected."""
 
-    def __init__(self, route: str, handlers: Mapping[str, Handler]) -> None:
-        self._route, self._handlers = route, handlers
+    def __init__(
+        self, route: str, handlers: Mapping[str, Handler], denied: Callable[[Scope, DomainError], None]
+    ) -> None:
+        self._route, self._handlers, self._denied = route, handlers, denied
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, facts = Request(scope, receive), about(scope)
@@ -96,6 +107,8 @@ class _Resource:
             headers = read_headers(scope)
             response = await self._handler(request.method)(request, headers)
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
+            if isinstance(error, DomainError):
+                self._denied(scope, error)
             response = problem(error, facts.request_id, b"authorization" in headers)
         await response(scope, receive, send)
 

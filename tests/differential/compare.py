@@ -60,6 +60,7 @@ class Ground(Protocol):
     """Where cases are run: each stand of a case begins with the same rows, ids and time."""
 
     mutations: float  # their share
+    liked: frozenset[str]  # fields
 
     def rows(self, seed: int) -> Rows: ...
 
@@ -77,7 +78,8 @@ class Trial:
         self.reference = Engine(core, costs, LIMITS, 100_000, executor="reference")
 
     async def seed(self, seed: int) -> None:
-        generator = Generator(core, seed, self.ground.rows(seed), self.ground.mutations)
+        ground = self.ground
+        generator = Generator(core, seed, ground.rows(seed), ground.mutations, ground.liked)
         text, variables = generator.operation()
         variables = orjson.loads(orjson.dumps(variables))
         try:
@@ -178,7 +180,8 @@ def _by_null(result: ExecutionResult) -> Nulls:
 
 def _null_above(data: Any, path: tuple[Any, ...]) -> tuple[Any, ...]:
     for end, key in enumerate(path):
-        if data is None:
+        try:
+            data = data[key]
+        except (TypeError, LookupError):  # null, or a path that is wrong
             return path[:end]
-        data = data[key]
     return path

@@ -9,8 +9,9 @@ from uuid import UUID
 from app.domain.api_token.model import ApiToken
 from app.domain.audit.model import AuditEntry
 from app.domain.feature.model import Feature
-from app.domain.user.model import User
-from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, UserId
+from app.domain.security_event.model import KeptEvent
+from app.domain.user.model import User, UserAuditEntry
+from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, SecurityEventId, UserAuditEntryId, UserId
 from app.kernel.json import Json
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
@@ -21,6 +22,7 @@ NEW = 0x9000  # ids from here on are those of what an operation writes
 BATCHES = (
     *("users", "features", "feature pages", "entry pages", "token pages"),
     *("feature counts", "entry counts", "user counts", "token counts"),
+    *("user entry pages", "user entry counts", "events", "event counts"),
 )
 
 NULL: Any = None
@@ -38,6 +40,8 @@ class Rows(Protocol):
     users: dict[UserId, User]
     features: dict[FeatureId, Feature]
     entries: dict[AuditEntryId, AuditEntry]
+    user_entries: dict[UserAuditEntryId, UserAuditEntry]
+    events: dict[SecurityEventId, KeptEvent]
     tokens: dict[ApiTokenId, ApiToken]
 
 
@@ -54,6 +58,8 @@ class World:
         self.features = {feature.id: feature for feature in map(self._feature, range(9))}
         feature_ids = [*self.features, MISSING]
         self.entries = {entry.id: entry for entry in (self._entry(number, feature_ids) for number in range(25))}
+        self.user_entries = {entry.id: entry for entry in map(self._user_entry, range(8))}
+        self.events = {event.id: event for event in map(self._event, range(12))}
         self.tokens = {token.id: token for token in map(self._token, range(8))}
         self.failing = {name: self.dice.choice("abc") for name in BATCHES if damage and self.dice.random() < 0.07}
         self.holes = damage > 0 and self.dice.random() < 0.3  # pages hold what is no node of theirs
@@ -120,6 +126,32 @@ class World:
             created_at=EPOCH + timedelta(seconds=number),
         )
 
+    def _user_entry(self, number: int) -> UserAuditEntry:
+        dice = self.dice
+        return UserAuditEntry(
+            id=UserAuditEntryId(UUID(int=0x4000 + number)),
+            user_id=dice.choice(list(self.users)),
+            actor_id=dice.choice([*self.users, *GONE, None]),
+            action=cast(Any, "EXPLODE") if self.broken() else dice.choice(("CREATE", "CHANGE_ROLE", "DISABLE")),
+            old_values=dice.choice([None, Json(b'{"role": "USER"}')]),
+            new_values=NULL if self.broken() else Json(b'{"role": "ADMIN"}'),
+            request_id=dice.choice((None, "r")),
+            created_at=EPOCH + timedelta(seconds=number),
+        )
+
+    def _event(self, number: int) -> KeptEvent:
+        dice = self.dice
+        return KeptEvent(
+            id=SecurityEventId(UUID(int=0x5000 + number)),
+            kind=cast(Any, "EXPLODE") if self.broken() else dice.choice(("PERMISSION_DENIED", "ROLE_CHANGED")),
+            actor_id=dice.choice([*self.users, *GONE, None]),
+            subject=dice.choice((None, "features:update")),
+            address=dice.choice((None, "192.0.2.1")),
+            request_id=dice.choice((None, "r")),
+            facts=NULL if self.broken() else Json(b'{"code": "FORBIDDEN"}'),
+            created_at=EPOCH + timedelta(seconds=number),
+        )
+
     def _token(self, number: int) -> ApiToken:
         token = stored_token(number, list(self.users))
         if self.broken():
@@ -134,7 +166,7 @@ def stored_token(number: int, users: list[UserId]) -> ApiToken:
     user_id, made = users[number % 3], EPOCH + timedelta(days=number // 2)
     personal = number % 4 > 0
     return ApiToken(
-        id=ApiTokenId(UUID(int=0x4000 + number)),
+        id=ApiTokenId(UUID(int=0x6000 + number)),
         user_id=user_id,
         kind="PERSONAL" if personal else "SERVICE",
         name=f"token {number}",

@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 
 from tests.differential.compare import Case, Stand
 from tests.differential.data import World
+from tests.differential.generate import FRAIL
 from tests.differential.ports import context_of
 
 DAMAGE = (0.0, 0.01, 0.03, 0.1)
 
 
 class Memory:
-    def __init__(self, mutations: float = 0.25) -> None:
-        self.mutations = mutations
+    def __init__(self, mutations: float = 0.25, liked: frozenset[str] = FRAIL) -> None:
+        self.mutations, self.liked = mutations, liked
 
     def rows(self, seed: int) -> World:
         return World(seed, DAMAGE[seed % len(DAMAGE)])

@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from app.adapters.security_events import LoggedEvents
 from app.context import RequestContext
 from app.domain.api_token.model import ORDER as TOKEN_ORDER
 from app.domain.api_token.model import ApiToken, TokenLimits, TokenPageRequest, TokenScope
@@ -24,6 +22,9 @@ from app.domain.feature.ports import FeaturePage
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
+from app.domain.security_event.model import SecurityEvent
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.model import ORDER as USER_ORDER
 from app.domain.user.model import User, UserPageRequest, UserScope
 from app.domain.user.model import position_of as user_position
@@ -31,12 +32,12 @@ from app.domain.user.ports import UserPage
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.clock import NewId
-from app.kernel.cursor import Position, encode_cursor
-from app.kernel.errors import DuplicateName, LimitExceeded, NotFound, TokenLimitExceeded, Unavailable
+from app.kernel.errors import DuplicateName, LimitExceeded, NotFound, TokenLimitExceeded
 from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, UserId
-from app.kernel.page import Fetched, Page, Window, cut
 from app.kernel.want import Want
 from tests.differential.data import World, now
+from tests.differential.paging import called, page_of
+from tests.differential.user_ports import MemoryEvents, MemoryUserEntries, MemoryUserWrites, Told
 from tests.fixtures.buckets import InMemory
 
 ACTIVE_LIMIT = 3
@@ -52,24 +53,28 @@ def context_of(world: World, actor: Actor) -> RequestContext:
         UserService(actor, MemoryUsers(world)),
         FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),
         AuditService(actor, MemoryEntries(world)),
+        UserAdministration(
+            actor,
+            MemoryUserWrites(world),
+            MemoryUserEntries(world),
+            unheard,
+            "request",
+            "client",
+            now,
+            world.new_id,
+        ),
+        SecurityEventService(actor, MemoryEvents(world), Told(world.written), "request", "client", now),
         ApiTokenService(actor, means(MemoryTokens(world), world.new_id), "request", "client"),
     )
 
 
 def means(tokens: ApiTokens, new_id: NewId) -> Means:
-    """Events are nobody's; what is random is counted."""
-    return Means(tokens, LoggedEvents(), TokenLimits(TOKEN_LIMIT, 3650), now, new_id, lambda: new_id().bytes * 2)
+    """Announcements are nobody's; what is random is counted."""
+    return Means(tokens, unheard, TokenLimits(TOKEN_LIMIT, 3650), now, new_id, lambda: new_id().bytes * 2)
 
 
-def called(world: World, name: str, size: int) -> None:
-    world.calls.append((name, size))
-    match world.failing.get(name):
-        case "a":
-            raise ConnectionError(f"{name}: connection lost")
-        case "b":
-            raise Unavailable(f"{name}: away")
-        case "c" if size > 1:  # some keys are forgotten: the service finds that out
-            raise KeyError(name)
+def unheard(event: SecurityEvent) -> None:
+    """What is kept with a write is compared as it is kept."""
 
 
 class MemoryUsers:
@@ -83,7 +88,7 @@ class MemoryUsers:
     async def fetch_page(self, request: UserPageRequest, visible_to: UserId | None) -> UserPage:
         called(self._world, "user page", 1)
         rows = [user for user in self._world.users.values() if visible_to in (None, user.id)]
-        return _page(self._world, rows, request.window, USER_ORDER, user_position, UserScope(visible_to))
+        return page_of(self._world, rows, request.window, USER_ORDER, user_position, UserScope(visible_to))
 
     async def fetch_count(self, scope: UserScope) -> int:
         called(self._world, "user counts", 1)
@@ -125,7 +130,7 @@ class MemoryFeatures:
 
     def _page(self, request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:
         order, rows = request.order, self._found(scope)
-        return _page(self._world, rows, request.window, order.name, order.position_of, scope)
+        return page_of(self._world, rows, request.window, order.name, order.position_of, scope)
 
     def _found(self, scope: FeatureScope) -> list[Feature]:
         wanted = scope.filter
@@ -194,7 +199,7 @@ class MemoryEntries:
         return 0
 
     def _page(self, request: AuditPageRequest, scope: AuditScope) -> EntryPage:
-        return _page(self._world, self._found(scope), request.window, ENTRY_ORDER, entry_position, scope)
+        return page_of(self._world, self._found(scope), request.window, ENTRY_ORDER, entry_position, scope)
 
     def _found(self, scope: AuditScope) -> list[AuditEntry]:
         keys = {"feature": lambda e: e.feature_id, "actor": lambda e: e.actor_id}
@@ -227,7 +232,7 @@ class MemoryTokens:
         called(self._world, "token counts", len(scopes))
         return {scope: len(self._found(scope)) for scope in scopes}
 
-    async def add(self, token: ApiToken, hash: bytes, limit: int) -> None:
+    async def add(self, token: ApiToken, hash: bytes, limit: int, event: SecurityEvent) -> None:
         called(self._world, "token add", 1)
         if token.user_id not in self._world.users:
             raise NotFound("There is no such user.", ("userId",))
@@ -235,7 +240,14 @@ class MemoryTokens:
         if sum(row.revoked_at is None and row.expires_at > now() for row in theirs) >= limit:
             raise TokenLimitExceeded(limit)
         self._world.tokens[token.id] = token
-        self._world.written.append(f"{hash.hex()} {token}")
+        self._world.written.append(f"{hash.hex()} {token} {event}")
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator["MemoryTokens"]:
+        yield self
+
+    async def append(self, event: SecurityEvent) -> None:
+        self._world.written.append(f"kept {event}")
 
     async def revoke(self, id: ApiTokenId, at: datetime, visible_to: UserId | None) -> ApiToken | None:
         called(self._world, "token revoke", 1)
@@ -247,7 +259,7 @@ class MemoryTokens:
         return self._world.tokens[id]
 
     def _page(self, request: TokenPageRequest, scope: TokenScope) -> TokenPage:
-        return _page(self._world, self._found(scope), request.window, TOKEN_ORDER, token_position, scope)
+        return page_of(self._world, self._found(scope), request.window, TOKEN_ORDER, token_position, scope)
 
     def _found(self, scope: TokenScope) -> list[ApiToken]:
         return [
@@ -255,33 +267,3 @@ class MemoryTokens:
             for token in self._world.tokens.values()
             if token.user_id == scope.user_id and scope.visible_to in (None, token.user_id)
         ]
-
-
-def _page(
-    world: World, rows: Sequence[Any], window: Window, order: str, position_of: Callable[[Any], Position], scope: Any
-) -> Page[Any, Any]:
-    def key(position: Position) -> tuple[str, int]:
-        return str(position.sort), position.id.int
-
-    def cursor_of(row: Any) -> str:
-        position = position_of(row)
-        return encode_cursor(order, position.sort, position.id)
-
-    ordered = sorted(rows, key=lambda row: key(position_of(row)), reverse=order.endswith("DESC"))
-    places = [key(position_of(row)) for row in ordered]
-    down = order.endswith("DESC")
-    inside, before, after = [], False, False
-    for row, place in zip(ordered, places, strict=True):
-        if window.after and (place >= key(window.after) if down else place <= key(window.after)):
-            before = True
-        elif window.before and (place <= key(window.before) if down else place >= key(window.before)):
-            after = True
-        else:
-            inside.append(row)
-    if window.backward:
-        inside.reverse()
-    page = cut(Fetched(inside[: window.size + 1], before, after), window, cursor_of, scope)
-    if world.holes and len(page.nodes) > 1:
-        nodes: Any = page.nodes
-        nodes[1] = (None, ValueError("a row that raises"), "a stranger")[len(page.nodes) % 3]
-    return page

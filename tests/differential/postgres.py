@@ -17,20 +17,27 @@ from app.db.database import Database, Rows, Transaction
 from app.db.feature import SqlFeatures
 from app.db.migrations import migrate
 from app.db.pool import Held, Pool, PoolSettings
+from app.db.security_event import SqlSecurityEvents
 from app.db.statement import Statement
 from app.db.user import SqlUsers
+from app.db.user_audit import SqlUserEntries
+from app.db.user_write import SqlUserWrites
 from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
+from app.domain.security_event.service import SecurityEventService
+from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
 from tests.differential.compare import Case, Stand
 from tests.differential.data import NEW, now
-from tests.differential.ports import ACTIVE_LIMIT, means
+from tests.differential.generate import FRAIL
+from tests.differential.ports import ACTIVE_LIMIT, means, unheard
 from tests.differential.stored import StoredRows
+from tests.differential.user_ports import Told
 from tests.fixtures.buckets import InMemory
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.servers import Servers
@@ -43,6 +50,8 @@ FAILING = (
     "feature.count",
     "audit.page",
     "audit.count",
+    "user_audit.page",
+    "security_event.page",
     "api_token.page",
 )
 WRITTEN = """
@@ -51,6 +60,10 @@ SELECT (to_jsonb(o) - 'id' - 'transaction_id')::text FROM outbox o
 UNION ALL SELECT f::text FROM changed f
 UNION ALL SELECT (id, active_features, active_limit)::text FROM users WHERE id IN (SELECT owner_id FROM changed)
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1
+UNION ALL SELECT e::text FROM user_audit_entries e
+UNION ALL SELECT e::text FROM security_events e
+UNION ALL SELECT (id, name, email, role, disabled_at)::text FROM users
+    WHERE id IN (SELECT user_id FROM user_audit_entries)
 UNION ALL SELECT t::text FROM api_tokens t WHERE id >= $1 OR revoked_at = $2
 ORDER BY 1
 """
@@ -104,6 +117,7 @@ class RolledBack(Noted):
 
 class Postgres:
     mutations = 0.35
+    liked = FRAIL
 
     def __init__(self, pool: Pool, rows: StoredRows) -> None:
         self._pool, self._rows = pool, rows
@@ -116,22 +130,22 @@ class Postgres:
         dice = random.Random(case.seed)
         failing = dice.choice(FAILING) if dice.random() < 0.15 else None
         if not case.mutates:
-            database = Noted(self._pool, failing)
-            yield Stand(_context(database, case.actor), database.calls, [])
+            database, told = Noted(self._pool, failing), list[str]()
+            yield Stand(_context(database, case.actor, told), database.calls, told)
             return
         held = await self._pool.take()
         rolled_back, written = RolledBack(self._pool, failing, held), list[str]()
         outer = held.connection.transaction()
         await outer.start()
         try:
-            yield Stand(_context(rolled_back, case.actor), rolled_back.calls, written)
+            yield Stand(_context(rolled_back, case.actor, written), rolled_back.calls, written)
             written += await rolled_back.end()
         finally:
             await outer.rollback()
             self._pool.give(held)
 
 
-def _context(database: Database, actor: Actor) -> RequestContext:
+def _context(database: Database, actor: Actor, written: list[str]) -> RequestContext:
     """As the wiring makes it, but that time stands still and ids are counted."""
     numbers = count(NEW)
 
@@ -146,7 +160,18 @@ def _context(database: Database, actor: Actor) -> RequestContext:
         UserService(actor, SqlUsers(database)),
         FeatureService(actor, SqlFeatures(database), "request", now, new_id, ACTIVE_LIMIT),
         AuditService(actor, SqlEntries(database)),
-        ApiTokenService(actor, means(SqlApiTokens(database), new_id), "request", "client"),
+        UserAdministration(
+            actor,
+            SqlUserWrites(database, new_id),
+            SqlUserEntries(database),
+            unheard,
+            "request",
+            "client",
+            now,
+            new_id,
+        ),
+        SecurityEventService(actor, SqlSecurityEvents(database), Told(written), "request", "client", now),
+        ApiTokenService(actor, means(SqlApiTokens(database, new_id), new_id), "request", "client"),
     )
 
 

@@ -11,14 +11,15 @@ import orjson
 
 from app.domain.audit.model import AuditAction, AuditEntry
 from app.domain.feature.model import Feature, FeatureStatus
-from app.domain.user.model import User
+from app.domain.security_event.model import KeptEvent, SecurityEventKind
+from app.domain.user.model import User, UserAction, UserAuditEntry
 from app.kernel.actor import Role
-from app.kernel.ids import AuditEntryId, FeatureId, UserId
+from app.kernel.ids import AuditEntryId, FeatureId, SecurityEventId, UserAuditEntryId, UserId
 from app.kernel.json import Json
 from tests.differential.data import ADMIN, EPOCH, OTHER, USER, stored_token
 from tests.fixtures.world import insert
 
-USERS, FEATURES, ENTRIES, TOKENS = 8, 36, 160, 12
+USERS, FEATURES, ENTRIES, USER_ENTRIES, EVENTS, TOKENS = 8, 36, 160, 20, 30, 12
 ROLES: tuple[Role, ...] = ("ADMIN", "USER", "VIEWER", "MANAGER")
 STATUSES: tuple[FeatureStatus, ...] = ("ACTIVE", "ACTIVE", "INACTIVE", "ARCHIVED", "DELETED")
 DOCUMENTS: tuple[dict[str, object], ...] = (
@@ -37,6 +38,8 @@ ACTIONS: tuple[AuditAction, ...] = (
     "RESTORE",
     "REVERT",
 )
+USER_ACTIONS: tuple[UserAction, ...] = ("CREATE", "UPDATE", "CHANGE_ROLE", "DISABLE", "ENABLE")
+KINDS: tuple[SecurityEventKind, ...] = ("PERMISSION_DENIED", "LOGIN_FAILED", "ROLE_CHANGED")
 
 
 class StoredRows:
@@ -50,6 +53,8 @@ class StoredRows:
             token.id: token for token in (stored_token(number, list(self.users)) for number in range(TOKENS))
         }
         self.entries = {entry.id: entry for entry in map(self._entry, range(ENTRIES))}
+        self.user_entries = {entry.id: entry for entry in map(_user_entry, range(USER_ENTRIES))}
+        self.events = {event.id: event for event in map(_event, range(EVENTS))}
 
     async def plant(self, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
         """Into empty tables."""
@@ -63,6 +68,12 @@ class StoredRows:
         for entry in self.entries.values():
             names = ("id", "feature_id", "owner_id", "actor_id", "action", "version", "changed_fields", "old_values")
             await _insert(owner, "audit_entries", entry, (*names, "new_values", "metadata", "created_at"))
+        for user_entry in self.user_entries.values():
+            names = ("id", "user_id", "actor_id", "action", "old_values", "new_values", "request_id", "created_at")
+            await _insert(owner, "user_audit_entries", user_entry, names)
+        for event in self.events.values():
+            names = ("id", "kind", "actor_id", "subject", "address", "request_id", "facts", "created_at")
+            await _insert(owner, "security_events", event, names)
         for token in self.tokens.values():
             row = asdict(token)
             await insert(owner, "api_tokens", {**row, "hash": sha256(token.id.bytes).digest()})
@@ -111,6 +122,32 @@ def _user(number: int) -> User:
     email = f"u{number}@example.com" if number % 3 else None
     id = UserId(UUID(int=0x1000 + number))
     return User(id, f"user {number}", email, ROLES[number % 4], EPOCH + timedelta(hours=number // 2))
+
+
+def _user_entry(number: int) -> UserAuditEntry:
+    return UserAuditEntry(
+        id=UserAuditEntryId(UUID(int=0x4000 + number)),
+        user_id=UserId(UUID(int=0x1000 + number % 3)),
+        actor_id=ADMIN if number % 2 else None,
+        action=USER_ACTIONS[number % 5],
+        old_values=_json({"role": "USER"}) if number % 4 else None,
+        new_values=_json({"role": "ADMIN", "name": "x"}),
+        request_id="r" if number % 3 else None,
+        created_at=_moment(number),
+    )
+
+
+def _event(number: int) -> KeptEvent:
+    return KeptEvent(
+        id=SecurityEventId(UUID(int=0x5000 + number)),
+        kind=KINDS[number % 3],
+        actor_id=UserId(UUID(int=0x1000 + number % 9)) if number % 4 else None,
+        subject="features:update" if number % 2 else None,
+        address="192.0.2.1" if number % 5 else None,
+        request_id="r" if number % 3 else None,
+        facts=_json({"code": "FORBIDDEN"} if number % 2 else {}),
+        created_at=_moment(number),
+    )
 
 
 def _moment(number: int) -> datetime:

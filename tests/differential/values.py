@@ -27,6 +27,7 @@ DOCUMENTS: tuple[Any, ...] = (
     "text",
     None,
 )
+EMAILS = ("u1@example.com", "U2@example.com", "new@example.com", "newer@example.com", "nobody", "")
 SIZES = (0, 1, 1, 2, 2, 3, 3, 5, 5, 20, 20, 20)
 LABELS = ("ui", "a", "b", "none")
 TIMES = ("2025-01-01T00:00:00Z", "2025-01-03T12:00:00+02:00", "2025-01-01", "yesterday")
@@ -53,6 +54,8 @@ class Values:
             *self.features,
             *self.users,
             *(global_id("AuditEntry", e.id) for e in entries),
+            *(global_id("UserAuditEntry", id) for id in list(world.user_entries)[:4]),
+            *(global_id("SecurityEvent", id) for id in list(world.events)[:4]),
             "nonsense",
             "Tm91bjp4",
         ]
@@ -63,6 +66,14 @@ class Values:
                 encode_cursor("Feature.NAME.ASC", str(features[0].name), features[0].id),
             ],
             "AuditEntryConnection": [encode_cursor("AuditEntry.CREATED_AT.DESC", e.created_at, e.id) for e in entries],
+            "UserAuditEntryConnection": [
+                encode_cursor("UserAuditEntry.CREATED_AT.DESC", e.created_at, e.id)
+                for e in list(world.user_entries.values())[:4]
+            ],
+            "SecurityEventConnection": [
+                encode_cursor("SecurityEvent.CREATED_AT.DESC", e.created_at, e.id)
+                for e in list(world.events.values())[:4]
+            ],
             "ApiTokenConnection": [
                 encode_cursor("ApiToken.CREATED_AT.DESC", t.created_at, t.id) for t in list(world.tokens.values())[:4]
             ],
@@ -119,6 +130,8 @@ class Values:
                 return self.dice.choice(self.features if self.dice.random() < 0.85 else self.ids)
             case "ownerId" | "actorId" | "userId":
                 return self.dice.choice(self.users if self.dice.random() < 0.95 else self.ids)
+            case "email":
+                return self.dice.choice(EMAILS)
             case "ids":
                 return self.dice.choice(self.ids[: -2 if self.dice.random() < 0.95 else None])
             case "category" | "tags":

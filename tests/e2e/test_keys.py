@@ -76,9 +76,9 @@ class Issuer:
         self._site, maker = site, KeyMaker(read_ring(RING))
         self.tokens = Tokens(KeySet([]), "feature-api", "feature-api", stored=StoredKeys(DELAY))
         self._databases = Database(PoolSettings(site.app_url)), Database(PoolSettings(site.owner_url, role=""))
-        as_app, as_owner = map(SqlSigningKeys, self._databases)
+        as_app, as_owner = (SqlSigningKeys(database, new_id) for database in self._databases)
         self._reader = KeyReader(as_app.fetch_all, maker, self.tokens.stored, utc_now)
-        self.operator = SigningKeyService(as_owner, maker, Events(), DELAY, timedelta(days=1))
+        self.operator = SigningKeyService(as_owner, maker, Events().record, DELAY, timedelta(days=1))
         self.client = httpx.AsyncClient(timeout=30)
 
     async def mint(self) -> str:

@@ -137,6 +137,17 @@ async def test_a_revoked_token_is_refused_once_what_is_remembered_is_old(world: 
     assert (await written(world, "revokeApiToken", id=id))["revokedAt"] == revoked["revokedAt"]
 
 
+async def test_a_token_of_a_disabled_user_is_refused_once_what_is_remembered_is_old(world: World) -> None:
+    secret = await planted_token(world, "user")
+    assert await ask_with(world, secret, WHO) == {"data": {"viewer": {"name": "user"}}}
+    await written(world, "disableUser", "admin", userId=world.id_of("user"))
+    forget(world)
+    assert await refusal_of(world, secret) == NOT_VALID
+    await written(world, "enableUser", "admin", userId=world.id_of("user"))
+    forget(world)
+    assert await ask_with(world, secret, WHO) == {"data": {"viewer": {"name": "user"}}}
+
+
 async def test_a_token_whose_user_is_gone_is_refused(world: World) -> None:
     secret = await planted_token(world, "other")
     await world.owner.execute("ALTER TABLE api_tokens DROP CONSTRAINT api_tokens_user_exists")
@@ -289,6 +300,27 @@ async def test_30_parallel_revokes_are_one(world: World) -> None:
     id, _ = await made(world)
     payloads = await asyncio.gather(*(write(world, "revokeApiToken", id=id) for _ in range(30)))
     assert len({payload["apiToken"]["revokedAt"] for payload in payloads}) == 1
+    assert [kind for kind, *_ in await events_of(world)] == ["TOKEN_CREATED", "TOKEN_REVOKED"]
+
+
+async def test_what_becomes_of_a_token_is_an_event_in_its_own_transaction(world: World) -> None:
+    id, secret = await made(world, "admin", kind="SERVICE", userId=world.id_of("user"))
+    created = ("TOKEN_CREATED", world.users["admin"], id)
+    facts = {"kind": "SERVICE", "user": world.id_of("user"), "scopes": "features:read"}
+    [(*found, told)] = await events_of(world)
+    assert (tuple(found), json.loads(told)) == (created, facts) and secret not in told
+    await world.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app")
+    for mutation, input in (("createApiToken", draft()), ("revokeApiToken", {"id": id})):
+        async with nothing_written(world):
+            answer = await world.ask(document(mutation), input=input)
+        assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert len(await events_of(world)) == 1
+
+
+async def events_of(world: World) -> list[tuple[Any, ...]]:
+    """What is in the table, though nothing was flushed."""
+    text = "SELECT kind, actor_id, subject, facts::text FROM security_events ORDER BY created_at, id"
+    return [tuple(row) for row in await world.owner.fetch(text)]
 
 
 async def test_without_its_database_the_server_says_so_and_does_not_refuse_the_token(world: World) -> None:

@@ -64,7 +64,8 @@ async def test_no_operation_loads_more_than_it_is_charged(world: World, monkeypa
             assert {error["extensions"]["code"] for error in answer["errors"]} == {"QUERY_TOO_COMPLEX"}, answer
             assert loaded.rows == 0
             continue
-        assert "errors" not in answer, (asked, answer["errors"])
+        codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
+        assert codes <= {"FORBIDDEN"}, (asked, answer["errors"])  # security events, to all but administrators
         charged = answer["extensions"]["cost"]["requested"]
         assert charged >= loaded.rows, asked
         spent.append(charged)

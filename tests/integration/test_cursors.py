@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from app.kernel.ids import global_id
 from tests.fixtures.connections import NAMES, Connection, connections, crafted
-from tests.fixtures.reading import copy, entry_row, feature_row, opened_world, token_row
+from tests.fixtures.reading import copy, entry_row, event_row, feature_row, opened_world, token_row, user_entry_row
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import BIRTH, World
 
@@ -20,6 +20,8 @@ ORDERS = {
     "users": "User.CREATED_AT.ASC",
     "features": "Feature.CREATED_AT.DESC",
     "auditEntries": "AuditEntry.CREATED_AT.DESC",
+    "securityEvents": "SecurityEvent.CREATED_AT.DESC",
+    "userAuditEntries": "UserAuditEntry.CREATED_AT.DESC",
     "apiTokens": "ApiToken.CREATED_AT.DESC",
 }
 NAMED = ["B", "a", "a|b||", "|", "zé", "中文 名", "\uffee", "\U0001f680 rocket", 'quo"te\\', "1|Feature.NAME.ASC|x"]
@@ -34,6 +36,8 @@ async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
         ]
         await copy(world, "features", features)
         await copy(world, "audit_entries", [entry_row(features[0], world.users["user"]) for _ in range(3)])
+        await copy(world, "user_audit_entries", [user_entry_row(world.users["user"], None)])
+        await copy(world, "security_events", [event_row(None)])
         await copy(world, "api_tokens", [token_row(world.users["user"]) for _ in range(3)])
         yield world
 
@@ -58,7 +62,8 @@ async def check_refused(world: World, connection: Connection, argument: str, cur
     [error] = answer["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "argumentPath": [argument]}, cursor
     assert error["path"] == list(connection.path)
-    assert not {"feature.page", "audit.page", "user.page", "api_token.page"} & set(world.statements)
+    pages = {"feature.page", "audit.page", "user.page", "user_audit.page", "security_event.page", "api_token.page"}
+    assert not pages & set(world.statements)
     message: str = error["message"]
     return message
 
@@ -104,10 +109,9 @@ async def test_what_is_no_cursor_is_refused_everywhere(world: World, name: str, 
 async def test_a_cursor_of_another_list_is_refused(world: World, name: str) -> None:
     connection, noun = await connection_of(world, name), name.rpartition(".")[2]
 
-    others = [other for other in ORDERS if other != noun]
+    others = [other for other in NAMES if other.rpartition(".")[2] != noun]
     for other in others:
-        name = next(one for one in NAMES if one.rpartition(".")[2] == other)
-        foreign = await a_cursor(world, await connection_of(world, name))
+        foreign = await a_cursor(world, await connection_of(world, other))
         message = await check_refused(world, connection, "after", foreign)
         assert message == f"This cursor is of another list or order than {ORDERS[noun]}: start again without it."
 

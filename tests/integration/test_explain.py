@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.db import api_token, audit, feature, user
+from app.db import api_token, audit, feature, security_event, user, user_audit, user_write
 from app.db.keyset import Shape
 from app.domain.audit.model import Parent
 from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
@@ -282,6 +282,45 @@ async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
     assert await planner.indexes(audit.by_ids_statement(()), ids=entries) == {"audit_entries_pkey"}
     by_name = {"owner_id": user_id, "name": "feature 3"}
     assert await planner.indexes(feature.BY_NAME, **by_name) == {"features_name_unique"}
+    assert await planner.indexes(user_write.BY_EMAIL, email="nobody@example.com") <= {
+        "users_email_unique_in_any_case",
+        "scan of users",  # without that index: it is asked after a refusal alone
+    }
+
+
+async def test_every_page_and_filter_of_security_events_uses_its_index(planner: Planner) -> None:
+    [actor_id] = await keys(planner, AVERAGE_USER)
+    given = await bounds(planner, "security_events", "created_at", "DESC")
+    cases: list[tuple[dict[str, object], str]] = [
+        ({}, "security_events_by_created_at"),
+        ({**THIS_DAY}, "security_events_by_created_at"),
+        ({"kind": ["KEYS_ROTATED"]}, "security_events_by_kind"),
+        ({"actor_id": actor_id}, "security_events_of_actor"),
+    ]
+    for values, index in cases:
+        page = security_event.page_statement(tuple(values), FIRST_PAGE)
+        assert await planner.indexes(page, size=21, **values) == {index}, values
+        if values:
+            count = security_event.count_statement(tuple(values))
+            assert await planner.indexes(count, **values) == {index}, values
+    for shape in SHAPES:
+        statement = security_event.page_statement((), shape)
+        assert await planner.indexes(statement, size=21, **given) == {"security_events_by_created_at"}, shape
+
+
+async def test_every_page_of_what_was_done_to_users_walks_their_index_once_for_each(planner: Planner) -> None:
+    ids = await keys(planner, SOME_USERS)
+    given = await bounds(planner, "user_audit_entries", "created_at", "DESC")
+
+    for shape in SHAPES:
+        found = await planner.indexes(user_audit.page_statement(shape), size=6, ids=ids, **given)
+        assert found == {"user_audit_entries_of_user"}, shape
+    assert await planner.indexes(user_audit.COUNT, ids=ids[:5]) == {"user_audit_entries_of_user"}
+
+
+async def test_administrators_are_locked_by_the_index_of_administrators(planner: Planner) -> None:
+    [user_id] = await keys(planner, AVERAGE_USER)
+    assert await planner.indexes(user_write.LOCK, of_id=user_id) == {"users_pkey", "users_admins"}
 
 
 async def test_every_page_of_tokens_walks_their_users_index_once_for_each(planner: Planner) -> None:

@@ -146,7 +146,7 @@ async def test_the_id_of_another_type_is_refused_where_one_type_is_asked_for(
     }
 
 
-@pytest.mark.parametrize("type", ["User", "Feature", "AuditEntry"])
+@pytest.mark.parametrize("type", ["User", "Feature", "AuditEntry", "UserAuditEntry", "SecurityEvent"])
 async def test_an_id_that_nothing_has_is_null(world: World, type: str) -> None:
     id = global_id(type, uuid4())
 

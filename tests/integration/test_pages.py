@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.kernel.ids import global_id
 from tests.fixtures.connections import NAMES, Connection, arguments, connections, page_of
-from tests.fixtures.reading import copy, entry_row, feature_row, opened_world, token_row
+from tests.fixtures.reading import copy, entry_row, event_row, feature_row, opened_world, token_row, user_entry_row
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import BIRTH, World
 
@@ -18,12 +18,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COUNTS = {
     "users": 5,
+    "securityEvents": 5,
     "features": 106,
     "auditEntries": 107,
     "User.features": 101,
     "User.auditEntries": 102,
     "User.apiTokens": 103,
 }
+ADMINS_ONLY = ("users", "securityEvents", "User.userAuditEntries")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,6 +48,12 @@ async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPa
         entries += [entry_row(many[0], other, BIRTH + timedelta(days=number // 3)) for number in range(102)]
         await copy(world, "features", few + many)
         await copy(world, "audit_entries", entries)
+        changes = [
+            user_entry_row(world.users["user"], None, BIRTH + timedelta(seconds=number // 2)) for number in range(5)
+        ]
+        changes += [user_entry_row(other, other, BIRTH + timedelta(days=number // 3)) for number in range(102)]
+        await copy(world, "user_audit_entries", changes)
+        await copy(world, "security_events", [event_row(other, BIRTH + timedelta(seconds=n // 2)) for n in range(5)])
         tokens = [token_row(world.users["user"], BIRTH + timedelta(days=number // 2)) for number in range(5)]
         tokens += [token_row(other, BIRTH + timedelta(days=number // 3)) for number in range(103)]
         await copy(world, "api_tokens", tokens)
@@ -66,7 +74,7 @@ async def page(world: World, connection: Connection, given: str = "", who: Any =
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_window_on_five_rows_is_cut_and_described_exactly(world: World, name: str) -> None:
-    who: Any = "admin" if name == "users" else "user"  # who sees five of everything
+    who: Any = "admin" if name in ADMINS_ONLY else "user"  # who sees five of everything
     connection = await connection_of(world, name, "user")
     everything = await page(world, connection, who=who)
     cursors, ids = ([edge[key] for edge in everything["edges"]] for key in ("cursor", "node"))
@@ -138,7 +146,9 @@ async def test_a_number_out_of_bounds_is_refused_with_the_limit(
     assert error["message"] == f"`{argument}` must be between 0 and 100: it is {number}."
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "argumentPath": [argument]}
     assert error["path"] == list(connection.path)
-    assert not {"feature.page", "audit.page", "user.page"} & set(world.statements)
+    assert not {"feature.page", "audit.page", "user.page", "user_audit.page", "security_event.page"} & set(
+        world.statements
+    )
 
 
 async def test_a_number_that_is_no_int_is_refused_before_anything_runs(world: World) -> None:
@@ -155,16 +165,16 @@ async def test_a_list_of_nothing_has_a_page_of_nothing(world: World) -> None:
         "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None},
         "totalCount": 0,
     }
-    for name in ("User.features", "User.auditEntries", "User.apiTokens"):
+    for name in ("User.features", "User.auditEntries", "User.userAuditEntries", "User.apiTokens"):
         connection = connections(world.id_of("viewer"), "")[name]
         for given in ("", "first: 0", "first: 5", "last: 5", "first: 5, last: 2"):
             assert await page(world, connection, given) == empty
 
 
 async def test_guests_have_no_pages(world: World) -> None:
-    for name in ("features", "users", "auditEntries"):
+    for name in ("features", "users", "auditEntries", "securityEvents"):
         answer = await world.ask(f"{{ {name} {{ totalCount }} }}", "guest")
-        assert answer["data"] is None
+        assert answer["data"] in (None, {name: None})
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAUTHENTICATED"]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 from graphql import GraphQLField, GraphQLObjectType
 
 from app.engine.declare import DECLARED, ContextColumn, Edge
-from app.kernel.clock import utc_now
+from app.kernel.clock import new_id, utc_now
+from app.kernel.ids import global_id
 from app.resolvers.root import core
+from tests.fixtures.reading import copy, event_row, user_entry_row, user_row
 from tests.fixtures.world import Who, World
 from tests.fixtures.writes import document, nothing_written, subject_of, written
 
@@ -77,9 +79,20 @@ OF_TOKEN = "node(id: $token) { ... on ApiToken { found: %s } }"
 OF_PLAN = "feature(id: $feature) { found: %s }"
 OF_ENTRY = "node(id: $entry) { ... on AuditEntry { found: %s } }"
 OF_ACTOR = "node(id: $entry) { ... on AuditEntry { actor { found: %s } } }"
+OF_USER = "node(id: $user) { ... on User { found: %s } }"
+OF_CHANGE = "node(id: $change) { ... on UserAuditEntry { found: %s } }"
+OF_EVENT = "node(id: $event) { ... on SecurityEvent { found: %s } }"
+
+DENIED = Refused("FORBIDDEN")
+
+
+def of_admin(data: object, others: object = None) -> Outcomes:
+    return outcomes(others, others, others, others, data)
+
 
 # (schema coordinate, selection, what each finds). The user has a feature ($feature), which the manager changed
-# ($entry), and a token ($token) that the administrator made; the manager has a feature of its own.
+# ($entry), and a token ($token) that the admin made; the manager has a feature of its own. The admin changed the user
+# ($change), and the manager was denied something ($event).
 READS: list[tuple[str, str, Outcomes]] = [
     ("Query.node", "found: node(id: $feature) { ... on Feature { name } }", of_user(PLAN)),
     (
@@ -134,6 +147,39 @@ READS: list[tuple[str, str, Outcomes]] = [
         OF_ACTOR % "auditEntries { totalCount nodes { action version } }",
         reach(nodes(UPDATE, CREATE), nodes(UPDATE), None),
     ),
+    (
+        "Query.securityEvents",
+        "found: securityEvents(filter: {kind: [PERMISSION_DENIED]}) { totalCount nodes { kind subject } }",
+        of_admin(nodes({"kind": "PERMISSION_DENIED", "subject": "secret:read"}), DENIED),
+    ),
+    (
+        "Query.node",
+        "found: node(id: $event) { ... on SecurityEvent { kind } }",
+        of_admin({"kind": "PERMISSION_DENIED"}),
+    ),
+    (
+        "Query.node",
+        "found: node(id: $change) { ... on UserAuditEntry { action: act } }",
+        of_admin({"action": "UPDATE"}),
+    ),
+    ("SecurityEvent.actor", OF_EVENT % "actor { name email }", of_admin(person("manager"))),
+    ("UserAuditEntry.user", OF_CHANGE % "user { name email }", of_admin(person("user"))),
+    ("UserAuditEntry.actor", OF_CHANGE % "actor { name email }", of_admin(person("admin"))),
+    (
+        "User.userAuditEntries",
+        OF_USER % "userAuditEntries { totalCount nodes { action: act newValues } }",
+        of_admin(nodes({"action": "UPDATE", "newValues": {"name": "secret"}})),
+    ),
+    (
+        "UserAuditEntryConnection.totalCount",
+        "node(id: $user) { ... on User { userAuditEntries { found: totalCount } } }",
+        of_admin(1),
+    ),
+    (
+        "SecurityEventConnection.totalCount",
+        "securityEvents(filter: {kind: [PERMISSION_DENIED]}) { found: totalCount }",
+        of_admin(1, DENIED),
+    ),
     ("Query.node", "found: node(id: $token) { ... on ApiToken { name } }", of_token(TOKEN)),
     (
         "User.apiTokens",
@@ -160,7 +206,6 @@ READS: list[tuple[str, str, Outcomes]] = [
     ("UserConnection.totalCount", "users { found: totalCount }", outcomes(1, 1, 1, 5, 5)),
 ]
 
-DENIED = Refused("FORBIDDEN")
 CHANGE = outcomes(DENIED, "done", Failed("NOT_FOUND"), "done", "done")  # of a feature of the user
 FOR_OTHERS = outcomes(DENIED, DENIED, DENIED, DENIED, "done")
 WRITES: list[tuple[str, Outcomes]] = [
@@ -172,6 +217,11 @@ WRITES: list[tuple[str, Outcomes]] = [
     ("archiveFeature", CHANGE),
     ("deleteFeature", CHANGE),
     ("restoreFeature", CHANGE),
+    ("createUser", of_admin("done", DENIED)),
+    ("updateUser", of_admin("done", DENIED)),
+    ("changeUserRole", of_admin("done", DENIED)),
+    ("disableUser", of_admin("done", DENIED)),
+    ("enableUser", of_admin("done", DENIED)),
     ("createApiToken", outcomes(DENIED, "done", "done", "done", "done")),
     ("createApiToken", FOR_OTHERS),
     ("revokeApiToken", outcomes(DENIED, "done", Failed("NOT_FOUND"), Failed("NOT_FOUND"), "done")),
@@ -213,11 +263,17 @@ async def read_from(world: World) -> dict[str, str]:
     await written(world, "updateFeature", "manager", id=feature["id"], expectedVersion=1, description="secret")
     newest = await world.data("{ auditEntries(first: 1) { nodes { id } } }")
     token = await written(world, "createApiToken", "admin", **token_input(world, "secret token", "user"))
+    change = user_entry_row(world.users["user"], world.users["admin"]) | {"new_values": '{"name": "secret"}'}
+    event = event_row(world.users["manager"], subject="secret:read")
+    await copy(world, "user_audit_entries", [change])
+    await copy(world, "security_events", [event])
     return {
         "feature": feature["id"],
         "user": world.id_of("user"),
         "entry": newest["auditEntries"]["nodes"][0]["id"],
         "token": token["id"],
+        "change": global_id("UserAuditEntry", change["id"]),
+        "event": global_id("SecurityEvent", event["id"]),
     }
 
 
@@ -253,7 +309,7 @@ async def test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_
         for who, expected in row.items():
             input = await input_of(world, mutation, f"secret of {mutation} {who}", row is FOR_OTHERS)
             if expected == "done":
-                assert (await written(world, mutation, who, **input))["name"].startswith("secret")
+                assert (await written(world, mutation, who, **input))["name"].startswith("secret"), (mutation, who)
                 continue
             async with nothing_written(world):
                 answer = await world.ask(document(mutation), who, input=input)
@@ -263,6 +319,8 @@ async def test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_
 
 async def input_of(world: World, mutation: str, name: str, for_another: bool) -> dict[str, Any]:
     """Input of a mutation that changes something: of a new feature of the user, in the status that it takes."""
+    if mutation.endswith(("User", "UserRole")):
+        return await user_input_of(world, mutation, name)
     if mutation == "createFeature":
         return {"name": name, **({"ownerId": world.id_of("viewer")} if for_another else {})}
     if mutation == "createApiToken":
@@ -277,6 +335,18 @@ async def input_of(world: World, mutation: str, name: str, for_another: bool) ->
         "id": feature["id"],
         **({"expectedVersion": 1, "name": f"{name} now"} if mutation == "updateFeature" else {}),
     }
+
+
+async def user_input_of(world: World, mutation: str, name: str) -> dict[str, Any]:
+    """The same of a new user; its name has the secret."""
+    if mutation == "createUser":
+        return {"name": name, "email": f"{len(name)}.{new_id().hex}@example.com", "role": "ADMIN"}
+    user = user_row(name)
+    await copy(world, "users", [user])
+    if mutation == "enableUser":
+        await world.owner.execute("UPDATE users SET disabled_at = now() WHERE id = $1", user["id"])
+    more = {"updateUser": {"name": f"{name} now"}, "changeUserRole": {"role": "ADMIN"}}
+    return {"userId": global_id("User", user["id"]), **more.get(mutation, {})}
 
 
 def write_outcome_of(answer: Any, mutation: str) -> object:

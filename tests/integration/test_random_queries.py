@@ -23,6 +23,7 @@ FILTERS = {
     "FeatureConnection": ["", 'filter: {tags: ["a"]}', 'filter: {search: "theirs"}', "filter: {status: [INACTIVE]}"],
     "AuditEntryConnection": ["", "filter: {action: [UPDATE]}", "filter: {action: [CREATE, REVERT]}"],
     "UserConnection": [""],
+    "UserAuditEntryConnection": [""],
     "ApiTokenConnection": [""],
 }
 ORDERS = ["", "orderBy: {field: NAME, direction: ASC}", "orderBy: {field: UPDATED_AT, direction: DESC}"]

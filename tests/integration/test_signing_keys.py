@@ -84,6 +84,8 @@ async def test_of_two_operators_who_rotate_at_once_one_is_refused(world: World, 
     made = [key for key in done if isinstance(key, SigningKey)]
     assert len(made) == 1 and sum(isinstance(error, RotationRefusedError) for error in done) == 4
     assert await as_owner.fetch_all() == made
+    kept = await world.owner.fetch("SELECT kind, actor_id, subject, facts::text FROM security_events")
+    assert [tuple(row) for row in kept] == [("KEYS_ROTATED", None, made[0].kid, '{"act": "ROTATED"}')]
 
 
 async def test_through_a_rotation_tokens_of_both_keys_and_of_the_settings_are_good(

@@ -70,6 +70,9 @@ USERS = [
     ("auditEntries { nodes { feature { name } } }", {"audit.page": 1, "feature.by_ids": 1}),
     ("auditEntries { nodes { actor { name } } }", {"audit.page": 1}),
     ("auditEntries { totalCount }", {"audit.page": 1, "audit.count": 1}),
+    ("userAuditEntries { nodes { id act newValues } }", {"user_audit.page": 1}),
+    ("userAuditEntries { nodes { user { name } actor { name } } }", {"user_audit.page": 1, "user.by_ids": 1}),
+    ("userAuditEntries { totalCount }", {"user_audit.page": 1, "user_audit.count": 1}),
     ("apiTokens { nodes { id } }", {"api_token.page": 1}),
     ("apiTokens { nodes { user { name } createdBy { name } } }", {"api_token.page": 1, "user.by_ids": 1}),
     ("apiTokens { totalCount }", {"api_token.page": 1, "api_token.count": 1}),
@@ -78,7 +81,16 @@ USERS = [
         {"feature.page": 1, "feature.count": 1, "audit.page": 2, "audit.count": 2},
     ),
 ]
-ROOTS = {"features": ("feature", FEATURES), "auditEntries": ("audit", ENTRIES), "users": ("user", USERS)}
+EVENTS = [
+    ("id kind subject address requestId facts createdAt", {}),
+    ("actor { name }", {"user.by_ids": 1}),
+]
+ROOTS = {
+    "features": ("feature", FEATURES),
+    "auditEntries": ("audit", ENTRIES),
+    "users": ("user", USERS),
+    "securityEvents": ("security_event", EVENTS),
+}
 CASES = [
     pytest.param(root, selection, Counter({f"{noun}.page": 1}) + Counter(more), id=f"{root}: {selection}")
     for root, (noun, cases) in ROOTS.items()

@@ -1,6 +1,7 @@
 """Who makes which tokens for whom, how wide and how long; a refusal writes nothing and tells nobody (R25)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from app.domain.api_token.service import ApiTokenService, Means
 from app.domain.security_event.model import SecurityEvent
 from app.kernel.actor import GUEST, Actor, Role
 from app.kernel.errors import DomainError, Forbidden, InvalidInput, NotFound, TokenLimitExceeded, Unauthenticated
-from app.kernel.ids import ApiTokenId, UserId
+from app.kernel.ids import ApiTokenId, UserId, global_id
 from app.kernel.secret import hash_of, is_secret
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -25,10 +26,11 @@ ME, OTHER, STRANGER = (UserId(UUID(int=number)) for number in (1, 2, 3))
 
 @dataclass
 class MemoryTokens:
-    """A port `ApiTokens` without pages."""
+    """The ports `ApiTokens`, without pages, and `ApiTokenWork`."""
 
     rows: dict[ApiTokenId, ApiToken] = field(default_factory=dict)
     hashes: list[bytes] = field(default_factory=list)
+    kept: list[SecurityEvent] = field(default_factory=list)
 
     async def fetch_by_ids(self, ids: Sequence[ApiTokenId], visible_to: UserId | None) -> Mapping[ApiTokenId, ApiToken]:
         return {id: token for id, token in self.rows.items() if visible_to in (None, token.user_id)}
@@ -41,13 +43,21 @@ class MemoryTokens:
     async def fetch_counts(self, scopes: Sequence[TokenScope]) -> Mapping[TokenScope, int]:
         raise NotImplementedError
 
-    async def add(self, token: ApiToken, hash: bytes, limit: int) -> None:
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator["MemoryTokens"]:
+        yield self
+
+    async def append(self, event: SecurityEvent) -> None:
+        self.kept.append(event)
+
+    async def add(self, token: ApiToken, hash: bytes, limit: int, event: SecurityEvent) -> None:
         if token.user_id == STRANGER:
             raise NotFound("There is no such user.", ("userId",))
         if len(self.rows) >= limit:
             raise TokenLimitExceeded(limit)
         self.rows[token.id] = token
         self.hashes.append(hash)
+        await self.append(event)
 
     async def revoke(self, id: ApiTokenId, at: datetime, visible_to: UserId | None) -> ApiToken | None:
         found = (await self.fetch_by_ids([id], visible_to)).get(id)
@@ -63,14 +73,13 @@ class Desk:
         self.tokens, self.events = MemoryTokens(), list[SecurityEvent]()
         self.now, self._numbers = NOW, 0
         limits = TokenLimits(per_user, 365)
-        self.means = Means(self.tokens, self, limits, lambda: self.now, self.new_id, lambda: self.new_id().bytes * 2)
+        self.means = Means(
+            self.tokens, self.events.append, limits, lambda: self.now, self.new_id, lambda: self.new_id().bytes * 2
+        )
 
     def new_id(self) -> UUID:
         self._numbers += 1
         return UUID(int=self._numbers)
-
-    def record(self, event: SecurityEvent) -> None:
-        self.events.append(event)
 
     def of(self, actor: Actor) -> ApiTokenService:
         return ApiTokenService(actor, self.means, "request", "192.0.2.1")
@@ -78,7 +87,7 @@ class Desk:
     async def refusal(self, actor: Actor, draft: TokenDraft) -> DomainError:
         with pytest.raises(DomainError) as refused:
             await self.of(actor).create(draft)
-        assert self.tokens.rows == {} and self.events == []
+        assert self.tokens.rows == {} and self.events == self.tokens.kept == []
         return refused.value
 
 
@@ -95,9 +104,9 @@ async def test_a_token_is_shown_once_and_kept_as_its_hash_and_its_beginning() ->
         token.id, ME, "PERSONAL", "Café", ["features:read"], made.secret[:11], NOW, ME, NOW + DAY, None, None
     )
     [event] = desk.events
-    assert (event.kind, event.actor_id, event.subject) == ("TOKEN_CREATED", ME, str(token.id))
+    assert (event.kind, event.actor_id, event.subject) == ("TOKEN_CREATED", ME, global_id("ApiToken", token.id))
     assert (event.address, event.request_id, event.created_at) == ("192.0.2.1", "request", NOW)
-    assert event.facts == {"user": str(ME), "kind": "PERSONAL", "scopes": "features:read"}
+    assert event.facts == {"user": global_id("User", ME), "kind": "PERSONAL", "scopes": "features:read"}
     assert made.secret not in repr(event)
 
 
@@ -223,6 +232,7 @@ async def test_revoked_again_it_keeps_its_time_and_nobody_is_told_twice() -> Non
         assert (await desk.of(actor).revoke(made.id)).revoked_at == NOW + DAY
         desk.now += DAY
     assert [event.kind for event in desk.events] == ["TOKEN_CREATED", "TOKEN_REVOKED"]
+    assert desk.tokens.kept == desk.events
 
 
 async def test_a_token_of_somebody_else_is_not_found_and_stays() -> None:

@@ -50,6 +50,7 @@ async def test_key_is_published_signs_verifies_and_is_gone() -> None:
     assert states(store, clock) == ["ENDED", "SIGNING"]
     third = await rotation.rotate()
     assert list(store.rows) == [second.kid, third.kid]  # what nobody believes is no longer kept
+    assert store.kept == events.recorded
     told = [(event.kind, event.subject, event.actor_id, event.facts) for event in events.recorded]
     assert told == [("KEYS_ROTATED", key.kid, None, {"act": "ROTATED"}) for key in (first, second, third)]
 

@@ -21,6 +21,8 @@ from app.domain.api_token.model import TokenKind
 from app.domain.audit.model import AuditAction
 from app.domain.feature.model import Direction, FeatureOrderField, FeatureStatus
 from app.domain.feature.rules import Permission
+from app.domain.security_event.model import SecurityEventKind
+from app.domain.user.model import UserAction
 from app.kernel.actor import Role, Scope
 from app.kernel.errors import ErrorCode, Issue
 from app.published import StaleSchemaError, check_schema, schema_text
@@ -54,6 +56,8 @@ def enum_values(name: str) -> list[str]:
         ("AuditAction", AuditAction.__value__),
         ("Role", Role.__value__),
         ("ValidationIssue", Issue.__value__),
+        ("UserAction", UserAction.__value__),
+        ("SecurityEventKind", SecurityEventKind.__value__),
         ("TokenKind", TokenKind.__value__),
     ],
 )
@@ -82,6 +86,8 @@ def test_every_enum_of_the_schema_is_checked_here() -> None:
         "Role",
         "ValidationIssue",
         "ErrorCode",
+        "UserAction",
+        "SecurityEventKind",
         "TokenKind",
         "TokenScope",
     }

@@ -47,6 +47,8 @@ def test_the_published_schema_says_what_every_field_costs() -> None:
         ("Query", "auditEntries"),
         ("User", "features"),
         ("User", "auditEntries"),
+        ("User", "userAuditEntries"),
+        ("Query", "securityEvents"),
         ("User", "apiTokens"),
         ("Feature", "auditEntries"),
     }

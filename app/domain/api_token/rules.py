@@ -21,17 +21,19 @@ def check_may_create(actor: Actor, user_id: UserId, kind: TokenKind) -> None:
         actor.known()
         raise actor.refusal(OWN, "You may not make tokens.")
     if kind == "PERSONAL" and user_id != actor.known():
-        raise Forbidden("A personal token is made by its user alone: only SERVICE tokens are made for others.")
+        raise Forbidden(
+            "A personal token is made by its user alone: only SERVICE tokens are made for others.", OWN.scope
+        )
     if kind == "SERVICE" and actor.reach(OWN) is not Reach.ANY:
-        raise Forbidden("Only administrators make service tokens.")
+        raise Forbidden("Only administrators make service tokens.", OWN.scope)
 
 
 def check_is_no_wider(actor: Actor, draft: TokenDraft) -> None:
     """What is made with a token has no scope, and no later end, than that token. Raises Forbidden."""
     if actor.scopes is not None and (more := [scope for scope in draft.scopes if scope not in actor.scopes]):
-        raise Forbidden(f"This token cannot give scopes that it does not have: {', '.join(more)}.")
+        raise Forbidden(f"This token cannot give scopes that it does not have: {', '.join(more)}.", OWN.scope)
     if actor.expires_at is not None and draft.expires_at > actor.expires_at:
-        raise Forbidden("This token cannot make one that ends later than itself.")
+        raise Forbidden("This token cannot make one that ends later than itself.", OWN.scope)
 
 
 def clean_scopes(scopes: Collection[str], problems: list[Problem]) -> tuple[str, ...]:

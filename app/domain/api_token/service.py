@@ -1,6 +1,7 @@
 """What the business does with API tokens: made, shown once, listed, revoked (R25)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from app.domain.api_token import rules
 from app.domain.api_token.model import (
@@ -13,12 +14,12 @@ from app.domain.api_token.model import (
 )
 from app.domain.api_token.ports import ApiTokens, TokenPage
 from app.domain.security_event.model import SecurityEvent, SecurityEventKind
-from app.domain.security_event.ports import SecurityEvents
+from app.domain.security_event.ports import Announce
 from app.kernel.actor import Actor, Reach
 from app.kernel.cleaning import clean_name, refuse
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import NotFound, Problem
-from app.kernel.ids import ApiTokenId, UserId
+from app.kernel.ids import ApiTokenId, UserId, global_id
 from app.kernel.secret import hash_of, hint_of, make_secret
 from app.kernel.value import value
 
@@ -30,7 +31,7 @@ class Means:
     """What tokens are made of and kept by, the same for all requests; `entropy` gives 256 random bits."""
 
     tokens: ApiTokens
-    events: SecurityEvents
+    announce: Announce
     limits: TokenLimits
     now: Clock
     new_id: NewId
@@ -83,8 +84,9 @@ class ApiTokenService:
             last_used_at=None,
             revoked_at=None,
         )
-        await means.tokens.add(token, hash_of(secret), means.limits.per_user)
-        self._record("TOKEN_CREATED", token)
+        event = self._event("TOKEN_CREATED", token, now)
+        await means.tokens.add(token, hash_of(secret), means.limits.per_user, event)
+        means.announce(event)
         return CreatedToken(token, secret)
 
     async def revoke(self, id: ApiTokenId) -> ApiToken:
@@ -93,15 +95,18 @@ class ApiTokenService:
         if self._actor.reach(rules.OWN) is Reach.NONE:
             raise self._actor.refusal(rules.OWN, "You may not revoke tokens.")
         now = self._means.now()
-        token = await self._means.tokens.revoke(id, now, visible_to)
-        if token is None:
-            raise NotFound("There is no such token, or you may not see it.", ("id",))
-        if token.revoked_at == now:
-            self._record("TOKEN_REVOKED", token)
+        async with self._means.tokens.work() as work:
+            token = await work.revoke(id, now, visible_to)
+            if token is None:
+                raise NotFound("There is no such token, or you may not see it.", ("id",))
+            if token.revoked_at != now:
+                return token
+            event = self._event("TOKEN_REVOKED", token, now)
+            await work.append(event)
+        self._means.announce(event)
         return token
 
-    def _record(self, kind: SecurityEventKind, token: ApiToken) -> None:
-        facts = {"user": str(token.user_id), "kind": token.kind, "scopes": " ".join(token.scopes)}
-        at = self._means.now()
-        event = SecurityEvent(kind, self._actor.user_id, str(token.id), self._address, self._request_id, at, facts)
-        self._means.events.record(event)
+    def _event(self, kind: SecurityEventKind, token: ApiToken, now: datetime) -> SecurityEvent:
+        facts = {"user": global_id("User", token.user_id), "kind": token.kind, "scopes": " ".join(token.scopes)}
+        subject = global_id("ApiToken", token.id)
+        return SecurityEvent(kind, self._actor.user_id, subject, self._address, self._request_id, now, facts)

@@ -109,7 +109,11 @@ class FeatureService:
         for grants in act.needed:
             self.check_reach(grants)
         async with self._features.work() as work:
-            feature = _seen(self._visible(await work.fetch_for_update(id), finds_deleted=act.finds_deleted))
+            found = await work.fetch_for_update(id)
+            feature = self._visible(found, finds_deleted=act.finds_deleted)
+            if feature is None:
+                denied = act.grants.scope if found and not self._actor.may(rules.READ, found.owner_id) else None
+                raise _unseen(denied)
             for grants in act.needed:
                 if not self._actor.may(grants, feature.owner_id):
                     raise self._actor.refusal(grants, "You may not change this feature.")
@@ -135,8 +139,12 @@ class FeatureService:
 
 def _seen(feature: Feature | None) -> Feature:
     if feature is None:
-        raise NotFound("There is no such feature, or you may not see it.", ("id",))
+        raise _unseen()
     return feature
+
+
+def _unseen(denied: str | None = None) -> NotFound:
+    return NotFound("There is no such feature, or you may not see it.", ("id",), denied)
 
 
 def _found(written: Feature | None) -> Feature:

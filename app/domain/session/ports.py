@@ -7,7 +7,6 @@ from typing import Protocol
 
 from app.domain.session.model import Account, Session, Spent, Verdict
 from app.domain.user.model import User
-from app.kernel.actor import Role
 from app.kernel.ids import SessionId, UserId
 
 
@@ -50,27 +49,15 @@ class Sessions(Protocol):
 
 
 class Accounts(Protocol):
-    """Users by their email, in any case; None where there is none. Raises Unavailable."""
+    """Users as they are found by whoever runs the server. Raises Unavailable."""
 
-    async def create(self, user: User, password_hash: str) -> bool:
-        """False where another user has the email."""
+    async def fetch(self, email: str) -> User | None:
+        """By the email in any case; None where there is none."""
         ...
 
-    async def fetch(self, email: str) -> User | None: ...
-
-    async def fetch_all(self, most: int) -> Sequence[tuple[User, datetime | None]]:
-        """The oldest first, each with when it was disabled."""
+    async def fetch_all(self, most: int) -> Sequence[User]:
+        """The oldest first."""
         ...
-
-    async def set_password(self, email: str, password_hash: str) -> User | None:
-        """Ends the user's sessions."""
-        ...
-
-    async def set_disabled(self, email: str, at: datetime | None) -> User | None:
-        """None: enabled again. Ends the user's sessions; who is disabled already stays so since then."""
-        ...
-
-    async def set_role(self, email: str, role: Role) -> User | None: ...
 
 
 class Passwords(Protocol):

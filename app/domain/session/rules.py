@@ -1,7 +1,6 @@
 """What a password must be, how refresh tokens are made, and what comes of one that was spent."""
 
 import hmac
-import re
 import unicodedata
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -9,18 +8,19 @@ from secrets import token_urlsafe
 from typing import Literal
 
 from app.domain.session.model import Spent
+from app.domain.user import rules as user_rules
 from app.kernel.actor import Actor
+from app.kernel.cleaning import refuse
 from app.kernel.errors import Forbidden, InvalidInput, Problem
 from app.kernel.ids import UserId
 
 GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same answer again
 MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters; length alone counts (NIST SP 800-63B §3.1.1.2)
-MAX_EMAIL = 254  # characters (RFC 5321 §4.5.3.1.3)
 MAX_REFRESH_TOKEN = 100  # characters; ours have 43 or 64
 MAX_SESSIONS = 50  # of one user; a new login ends the one that was not used for the longest time
 MAX_USER_AGENT, MAX_ADDRESS = 256, 64  # characters
 SECRET_BYTES = 32
-EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800-\udfff]+")
+PERMISSION = "sessions:own"  # no API token has it
 
 type Fate = Literal["refused", "repeated", "reused"]
 
@@ -30,7 +30,7 @@ def ends_sessions_of(actor: Actor) -> UserId | None:
     for a program, has no part in what is between a person and this server."""
     user_id = actor.known()
     if actor.scopes is not None:
-        raise Forbidden("An API token may neither see nor end sessions: log in.")
+        raise Forbidden("An API token may neither see nor end sessions: log in.", PERMISSION)
     return None if actor.role == "ADMIN" else user_id
 
 
@@ -41,16 +41,10 @@ def normalised(password: str) -> str:
 
 def clean_email(email: str) -> str:
     """Trimmed, in lower case: nobody tells people apart by capitals. Raises InvalidInput."""
-    cleaned = email.strip().lower()
-    problem = None
-    if len(cleaned) > MAX_EMAIL:
-        message = f"`email` must have at most {MAX_EMAIL} characters."
-        problem = Problem(("email",), "MAX_LENGTH", message, MAX_EMAIL)
-    elif not EMAIL.fullmatch(cleaned):
-        problem = Problem(("email",), "FORMAT", "`email` must be an email address, such as ada@example.com.")
-    if problem is not None:
-        raise InvalidInput([problem])
-    return cleaned
+    problems: list[Problem] = []
+    cleaned = user_rules.clean_email(email, problems)
+    refuse(problems)
+    return cleaned.lower()
 
 
 def check_sent_password(password: str) -> str:

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from app.domain.security_event.model import SecurityEvent
 from app.domain.signing_key.model import NewKey, SigningKey
 
 
@@ -28,6 +29,8 @@ class SigningKeyWork(Protocol):
     async def drop(self, before: datetime) -> None:
         """Removes what nobody believes any more."""
         ...
+
+    async def append(self, event: SecurityEvent) -> None: ...
 
 
 class SigningKeys(Protocol):

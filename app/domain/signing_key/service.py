@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from app.domain.security_event.model import SecurityEvent
-from app.domain.security_event.ports import SecurityEvents
+from app.domain.security_event.ports import Announce
 from app.domain.signing_key.model import SigningKey
 from app.domain.signing_key.ports import KeyMaker, SigningKeys, SigningKeyWork
 from app.domain.signing_key.rules import believed_until, heir, successor, verifies
@@ -20,11 +20,11 @@ class SigningKeyService:
         self,
         keys: SigningKeys,
         maker: KeyMaker,
-        events: SecurityEvents,
+        announce: Announce,
         delay: timedelta,
         longest_token: timedelta,
     ) -> None:
-        self._keys, self._maker, self._events = keys, maker, events
+        self._keys, self._maker, self._announce = keys, maker, announce
         self._delay, self._longest_token = delay, longest_token
 
     async def rotate(self) -> SigningKey:
@@ -45,7 +45,9 @@ class SigningKeyService:
                         "they could not read the new one."
                     )
             made = await self._succeed(work, now)
-        self._tell("ROTATED", made.kid, now)
+            event = _event("ROTATED", made.kid, now)
+            await work.append(event)
+        self._announce(event)
         return made
 
     async def revoke(self, kid: str) -> SigningKey | None:
@@ -63,7 +65,9 @@ class SigningKeyService:
             if heir(known.values()) is known[kid]:
                 made = await self._succeed(work, now)
             await work.revoke(kid, now)
-        self._tell("REVOKED", kid, now)
+            event = _event("REVOKED", kid, now)
+            await work.append(event)
+        self._announce(event)
         return made
 
     async def _succeed(self, work: SigningKeyWork, now: datetime) -> SigningKey:
@@ -72,5 +76,6 @@ class SigningKeyService:
         await work.add(made)
         return made
 
-    def _tell(self, act: str, kid: str, now: datetime) -> None:
-        self._events.record(SecurityEvent("KEYS_ROTATED", None, kid, None, None, now, {"act": act}))
+
+def _event(act: str, kid: str, now: datetime) -> SecurityEvent:
+    return SecurityEvent("KEYS_ROTATED", None, kid, None, None, now, {"act": act})

@@ -33,7 +33,7 @@ class UserService:
         """The same, of a user who came along with the object."""
         if user is None or self._sees_all or self._actor.may(rules.READ, user.id):
             return user
-        return replace(user, email=None)
+        return replace(user, email=None, disabled_at=None)
 
     async def page(self, request: UserPageRequest) -> UserPage:
         """Users whom the actor may read, oldest first."""
