@@ -21,6 +21,12 @@ CATALOGUE: Mapping[str, Known] = {
         "A field of the body, a parameter or a header is missing, of the wrong type, or out of bounds.",
         "Every bad field is listed with the rule that it breaks: correct them all, and send the request again.",
     ),
+    "BAD_REQUEST": Known(
+        400,
+        "The request cannot be read",
+        "It is no request of the form that this address takes, or did not arrive whole.",
+        "The message says what is wrong with it.",
+    ),
     "INVALID_JSON": Known(
         400,
         "The body is no valid JSON",
@@ -74,6 +80,18 @@ CATALOGUE: Mapping[str, Known] = {
         "The name is taken",
         "The owner has another feature of that name which is not deleted.",
         "Choose another name, or rename the other feature.",
+    ),
+    "DUPLICATE_EMAIL": Known(
+        409,
+        "The email is taken",
+        "Another user has that email, in whatever case.",
+        "Choose another one, or change that user.",
+    ),
+    "LAST_ADMIN": Known(
+        409,
+        "The last administrator",
+        "Without this user there would be no administrator who is not disabled.",
+        "Make another administrator first.",
     ),
     "FEATURE_LIMIT_EXCEEDED": Known(
         409,

@@ -7,28 +7,13 @@ import orjson
 import structlog
 from starlette.responses import Response
 
-from app.kernel.errors import DomainError, ErrorCode, InvalidInput, RateLimited, Unauthenticated, Unavailable
+from app.http.catalogue import CATALOGUE, page_of
+from app.http.problem import PROBLEM
+from app.kernel.errors import DomainError, InvalidInput, RateLimited, Unauthenticated, Unavailable
 from app.http.refused import NONE, Refused
 
 log = structlog.get_logger()
 
-STATUSES: Mapping[ErrorCode, int] = {
-    "VALIDATION_ERROR": 400,
-    "BAD_USER_INPUT": 400,
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "NOT_FOUND": 404,
-    "DUPLICATE_NAME": 409,
-    "FEATURE_LIMIT_EXCEEDED": 409,
-    "TOKEN_LIMIT_EXCEEDED": 409,
-    "DUPLICATE_EMAIL": 409,
-    "LAST_ADMIN": 409,
-    "INVALID_TRANSITION": 409,
-    "STALE_VERSION": 412,
-    "QUERY_TOO_COMPLEX": 400,
-    "RATE_LIMITED": 429,
-    "UNAVAILABLE": 503,
-}
 NO_STORE = {"cache-control": "no-store"}
 
 
@@ -36,14 +21,12 @@ def problem(error: Exception, request_id: str, token_sent: bool = False) -> Resp
     """Whatever was raised; what is no refusal of ours is logged and masked. `token_sent`: the caller has sent a bearer
     token, so that one which does not count is what is wrong (RFC 6750 §3.1)."""
     if isinstance(error, Refused):
-        return _response(error.status, error.code, error.message, [], request_id, error.headers)
+        return _response(error.code, error.message, [], request_id, error.headers)
     if isinstance(error, DomainError):
-        return _response(
-            STATUSES[error.code], error.code, error.message, _errors(error), request_id, _headers(error, token_sent)
-        )
+        return _response(error.code, error.message, _errors(error), request_id, _headers(error, token_sent))
     log.error("request failed", exc_info=error)
     detail = f"Something went wrong on our side. Whoever runs this server finds the cause by the id {request_id}."
-    return _response(500, "INTERNAL", detail, [], request_id, NONE)
+    return _response("INTERNAL_ERROR", detail, [], request_id, NONE)
 
 
 def _headers(error: DomainError, token_sent: bool) -> Mapping[str, str]:
@@ -64,20 +47,16 @@ def _errors(error: DomainError) -> list[dict[str, Any]]:
 
 
 def _response(
-    status: int,
-    code: str,
-    detail: str,
-    errors: list[dict[str, Any]],
-    request_id: str,
-    headers: Mapping[str, str],
+    code: str, detail: str, errors: list[dict[str, Any]], request_id: str, headers: Mapping[str, str]
 ) -> Response:
+    known = CATALOGUE[code]
     body = {
-        "type": f"/errors/{code}",
-        "title": code.replace("_", " ").capitalize(),
-        "status": status,
+        "type": page_of(code),
+        "title": known.title,
+        "status": known.status,
         "detail": detail,
         "code": code,
         "errors": errors,
         "request_id": request_id,
     }
-    return Response(orjson.dumps(body), status, {**headers, **NO_STORE}, "application/problem+json")
+    return Response(orjson.dumps(body), known.status, {**headers, **NO_STORE}, PROBLEM)

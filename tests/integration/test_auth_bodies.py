@@ -243,5 +243,5 @@ async def test_bug_of_ours_is_masked(people: World, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(people.wiring.stores.sessions, "fetch_account", fail)
     response = await send(people, "/auth/login", GOOD)
-    assert problem(response) == (500, "INTERNAL")
+    assert problem(response) == (500, "INTERNAL_ERROR")
     assert "planted" not in response.text
