@@ -40,7 +40,7 @@ from app.kernel.page import Fetched, Window
 class Along:
     """Columns of the row whose `id` the page's column of the name `key` has."""
 
-    columns: tuple[Column[Any], ...]
+    columns: tuple[ColumnElement[Any], ...]
     key: str
     id: Column[Any]
 

@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import Column, ColumnElement, null
 
 from app.db import keyset, user
-from app.domain.user.model import User
+from app.domain.user.model import UNREAD_ALONG, User
 from app.kernel.want import Want
 
 
@@ -46,14 +46,16 @@ class Readings[T]:
 
     def _of(self, want: Want) -> Reading[T]:
         if want is None:
-            return self._make(frozenset(), False)
+            return self._make(frozenset(), None)
         unwanted = [columns for needed, columns in self._parts.items() if want.isdisjoint(needed)]
-        return self._make(frozenset(chain.from_iterable(unwanted)), self._along in want)
+        unread = frozenset(name for name in UNREAD_ALONG if f"{self._along}.{name}" not in want)
+        return self._make(frozenset(chain.from_iterable(unwanted)), unread if self._along in want else None)
 
-    def _made(self, unwanted: frozenset[str], joined: bool) -> Reading[T]:
+    def _made(self, unwanted: frozenset[str], unread: frozenset[str] | None) -> Reading[T]:
+        """`unread` of the user who comes along; None: nobody does."""
         columns = tuple(null().label(c.name) if c.name in unwanted else c for c in self._columns)
         model, width = self._model, len(columns)
-        if not joined:
+        if unread is None:
             return Reading(columns, None, lambda row: model(*row), lambda row: model(*row[:width]))
 
         def make(row: asyncpg.Record) -> T:
@@ -61,4 +63,4 @@ class Readings[T]:
             named = User(*cells[width : width + user.WIDTH]) if cells[width] is not None else None
             return model(*cells[:width], named)
 
-        return Reading(columns, user.along(self._key), make, make)
+        return Reading(columns, user.along(self._key, unread), make, make)

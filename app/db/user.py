@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import asyncpg
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, null, select
 
 from app.db import keyset
 from app.db.database import Database
@@ -52,9 +52,9 @@ def page_statement(of_one: bool, shape: keyset.Shape) -> Statement:
 COUNT = Statement("user.count", select(func.count()).select_from(users))
 
 
-def along(key: str) -> keyset.Along:
-    """The user whom the column of that name has the id of."""
-    return keyset.Along(COLUMNS, key, column.id)
+def along(key: str, unread: frozenset[str]) -> keyset.Along:
+    """The user whom the column of that name has the id of; NULL for what is not to be read."""
+    return keyset.Along(tuple(null().label(c.name) if c.name in unread else c for c in COLUMNS), key, column.id)
 
 
 class SqlUsers:

@@ -74,11 +74,15 @@ class Loaded:
 
 
 def wanted(slot: Slot) -> frozenset[str]:
-    """What is read of the objects in the slot, and of those that these hold, such as the nodes of a page."""
+    """What is read of the objects in the slot, and of those that these hold, such as the nodes of a page; of one that
+    may come along, with the edge's name and a dot before it."""
     names: set[str] = set()
     for selection in (slot.only,) if slot.only else slot.of.values():
         names.update(leaf.read for leaf in selection.members if isinstance(leaf, Leaf) and isinstance(leaf.read, str))
-        names.update(loaded.name for loaded in selection.loaded)
+        for loaded in selection.loaded:
+            names.add(loaded.name)
+            if loaded.edge.joined is not None:
+                names.update(f"{loaded.name}.{name}" for name in wanted(loaded.slot))
         for inner in selection.inner:
             if isinstance(inner.read, str):
                 names.add(inner.read)

@@ -14,6 +14,9 @@ from app.kernel.value import value
 ORDER = "User.CREATED_AT.ASC"  # users come oldest first, always
 ENTRY_ORDER = "UserAuditEntry.CREATED_AT.DESC"  # entries come newest first, always
 
+# What is left unread of one who comes along with what names them, where nobody wants it: it takes long to decode.
+UNREAD_ALONG = ("created_at",)
+
 type UserAction = Literal["CREATE", "UPDATE", "CHANGE_ROLE", "DISABLE", "ENABLE"]
 
 
