@@ -65,7 +65,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
     )
 
     async def metrics(request: Request) -> Response:
-        wiring.database_metrics.connections(wiring.database.pool.lent, wiring.database.pool.open)
+        wiring.database_metrics.connections(wiring.row_security.lent, wiring.row_security.open)
         wiring.security_events.count()
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 

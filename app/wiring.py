@@ -1,6 +1,6 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_bytes
 from time import monotonic
@@ -26,19 +26,24 @@ from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
 from app.db.migrations import fetch_applied, newest
+from app.db.row_security import RowSecurity
 from app.db.security_event import SqlSecurityEvents
 from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
 from app.db.user import SqlUsers
 from app.db.user_audit import SqlUserEntries
 from app.db.user_write import SqlUserWrites
+from app.domain.api_token import rules as api_token_rules
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
+from app.domain.audit import rules as audit_rules
 from app.domain.audit.service import AuditService
+from app.domain.feature import rules as feature_rules
 from app.domain.feature.service import FeatureService
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.security_event.service import SecurityEventService
+from app.domain.session import rules as session_rules
 from app.domain.session.model import Origin
 from app.domain.session.service import SessionPorts, SessionService
 from app.domain.user.administration import UserAdministration
@@ -74,7 +79,7 @@ from app.web.documents import Documents
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What services reach data through."""
+    """What services reach data through. The wiring's own see every row: for jobs, and to find out who asks."""
 
     users: SqlUsers
     features: SqlFeatures
@@ -95,8 +100,9 @@ class Wiring:
         self.http_metrics = HttpMetrics(self.registry)
         self.database_metrics = DatabaseMetrics(self.registry)
         self.database = Database(pool_settings(settings), self.database_metrics.record)
+        database, walled = self.database, settings.database_row_security == "on"
+        self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings)
-        database = self.database
         self.stores = stores = Stores(
             SqlUsers(database),
             SqlFeatures(database),
@@ -157,7 +163,9 @@ class Wiring:
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
-        stores, limit = self.stores, self.settings.active_feature_limit
+        stores, limit, means = self._stores_of(actor), self.settings.active_feature_limit, self._token_means
+        if stores is not self.stores:
+            means = replace(means, tokens=stores.api_tokens)
         return RequestContext(
             actor,
             request_id,
@@ -177,7 +185,7 @@ class Wiring:
                 new_id,
             ),
             self.security_event_service(actor, request_id, client),
-            ApiTokenService(actor, self._token_means, request_id, client),
+            ApiTokenService(actor, means, request_id, client),
         )
 
     def security_event_service(self, actor: Actor, request_id: str, client: str) -> SecurityEventService:
@@ -186,7 +194,21 @@ class Wiring:
 
     def session_service(self, actor: Actor, origin: Origin) -> SessionService:
         lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
-        return SessionService(actor, origin, self._session_ports, lifetimes, limits)
+        ports = replace(self._session_ports, sessions=self._stores_of(actor).sessions)
+        return SessionService(actor, origin, ports, lifetimes, limits)
+
+    def _stores_of(self, actor: Actor) -> Stores:
+        """As far as a request of the actor's may reach, whatever it asks for."""
+        if not self.row_security.on:
+            return self.stores
+        of = self.row_security.database_of
+        return replace(
+            self.stores,  # of users, too: their names are for everybody
+            features=SqlFeatures(of(actor.widest(feature_rules.EVERY))),
+            entries=SqlEntries(of(actor.widest([audit_rules.READ]))),
+            api_tokens=SqlApiTokens(of(actor.widest([api_token_rules.OWN])), new_id),
+            sessions=SqlSessions(of(session_rules.reaches_sessions_of(actor))),
+        )
 
     def _documents(self) -> Documents:
         settings, record = self.settings, DocumentMetrics(self.registry).record
@@ -207,6 +229,7 @@ class Wiring:
 
     async def database_answers(self) -> bool:
         await fetch_applied(self.database)
+        await self.row_security.check()
         return True
 
     async def migrations_are_current(self) -> bool:
@@ -222,4 +245,5 @@ class Wiring:
         await self._redis_buckets.close()
         self.passwords.close()
         await self.redis.aclose()
+        await self.row_security.close()
         await self.database.close()

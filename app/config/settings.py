@@ -38,7 +38,12 @@ class Settings(Identity, Limits, Protections, Rest):
     database_role: str = Field(
         "feature_api_app", description="Role that each connection takes; empty behind PgBouncer."
     )
-    database_pool_size: int = Field(16, ge=1, le=500, description="Connections at most, per process.")
+    database_row_security: Literal["off", "on"] = Field(
+        "off", description="`on`: requests of users run as a role that sees their own rows alone, whatever is asked."
+    )
+    database_pool_size: int = Field(
+        16, ge=1, le=500, description="Connections at most, per process; with `DATABASE_ROW_SECURITY` twice as many."
+    )
     database_connect_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a new connection.")
     database_acquire_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a free connection.")
     database_statement_timeout: float = Field(10, gt=0, le=600, description="Seconds until a statement is cut off.")

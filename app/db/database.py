@@ -31,9 +31,12 @@ class Transaction:
 class Database:
     """Raises Unavailable where the server is away or slow; a broken law is an IntegrityConstraintViolationError."""
 
-    def __init__(self, settings: PoolSettings, observe: Observer = lambda name, seconds: None) -> None:
-        self.pool = Pool(settings)
+    def __init__(
+        self, settings: PoolSettings, observe: Observer = lambda name, seconds: None, pool: Pool | None = None
+    ) -> None:
+        self.pool = Pool(settings) if pool is None else pool
         self.observe = observe
+        self.begin = "BEGIN"
         self._prepare = settings.prepare
 
     async def close(self) -> None:
@@ -67,7 +70,7 @@ class Database:
         held = await self.pool.take()
         broken = True
         try:
-            await held.connection.execute("BEGIN")
+            await held.connection.execute(self.begin)
             try:
                 yield Transaction(held, self._prepare, self.observe)
             except Exception:  # whatever the block raised: nothing of it may stay

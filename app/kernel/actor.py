@@ -1,6 +1,6 @@
 """Who asks, and how far a permission reaches (behaviour: deny unless granted)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -71,6 +71,13 @@ class Actor:
         if reach is Reach.ANY:
             return None
         return user_id if reach is Reach.OWN else NOBODY
+
+    def widest(self, permissions: Iterable[Grants]) -> UserId | None:
+        """Whose objects the widest of the permissions reaches; None: anybody's. A guest's reach nobody's."""
+        reach = max(map(self.reach, permissions))
+        if reach is Reach.ANY:
+            return None
+        return NOBODY if self.user_id is None or reach is Reach.NONE else self.user_id
 
     def lacks(self, grants: Grants) -> bool:
         """Is it the token that withholds the permission, whatever the role?"""

@@ -27,7 +27,8 @@ SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod) || a
     LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)
     WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
-SELECT 'relation', relname, relkind::text, coalesce(relacl::text, '') || coalesce(pg_get_expr(relpartbound, oid), '')
+SELECT 'relation', relname, relkind::text || relrowsecurity::text,
+       coalesce(relacl::text, '') || coalesce(pg_get_expr(relpartbound, oid), '')
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION ALL
 SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
@@ -39,6 +40,9 @@ SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM p
 UNION ALL
 SELECT 'function', proname, coalesce(proacl::text, ''), pg_get_functiondef(oid)
     FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'policy', tablename, policyname, roles::text || coalesce(qual, '') || coalesce(with_check, '')
+    FROM pg_policies WHERE schemaname = 'public'
 UNION ALL
 SELECT 'schema', nspname, nspacl::text, '' FROM pg_namespace WHERE nspname = 'public'
 ORDER BY 1, 2, 3, 4

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 import app.domain
+from app.domain.feature import rules as feature_rules
 from app.kernel.actor import GUEST, NOBODY, Actor, Grants, Reach, Role, Scope
 from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated
@@ -79,3 +80,22 @@ def test_a_guest_sees_nothing() -> None:
         assert GUEST.reach(grants) is Reach.NONE
         with pytest.raises(Unauthenticated):
             GUEST.visible_to(grants)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "scopes", [None, *map(frozenset, combinations(("features:read", "features:create"), 1)), frozenset()]
+)
+def test_the_widest_of_permissions_reaches_all_that_one_of_them_does(role: Role, scopes: frozenset[str] | None) -> None:
+    actor = Actor(ME, role, scopes)
+    found = actor.widest(feature_rules.EVERY)
+    assert {grants.scope for grants in feature_rules.EVERY} == {name for name in SCOPES if name.startswith("features:")}
+    for grants in feature_rules.EVERY:
+        for owner in (ME, OTHER):
+            assert not actor.may(grants, owner) or found in (None, owner)
+    assert (found is None) == any(actor.may(grants, OTHER) for grants in feature_rules.EVERY)
+    assert (found == NOBODY) == (not any(actor.may(grants, ME) for grants in feature_rules.EVERY))
+
+
+def test_nothing_of_anybodys_is_in_a_guests_reach() -> None:
+    assert GUEST.widest(PERMISSIONS) == NOBODY

@@ -12,9 +12,11 @@ from app.domain.session.rules import (
     fate_of,
     hash_of,
     new_refresh_token,
+    reaches_sessions_of,
     shown,
     successor_of,
 )
+from app.kernel.actor import GUEST, Actor, Role
 from app.kernel.errors import InvalidInput, Issue
 from app.kernel.ids import SessionId, UserId
 
@@ -119,3 +121,10 @@ def test_no_secret_is_in_a_repr() -> None:
     secrets = "a-hash", "an-access-token", "a-refresh-token"
     text = repr([Account(UserId(uuid4()), "a-hash", 0, False), Issued("an-access-token", 1, "a-refresh-token", 1)])
     assert not any(secret in text for secret in secrets)
+
+
+@pytest.mark.parametrize(("role", "own"), [("ADMIN", False), ("MANAGER", True), ("USER", True), ("VIEWER", True)])
+def test_a_request_comes_to_ones_own_sessions_and_an_administrators_to_anybodys(role: Role, own: bool) -> None:
+    user_id = UserId(uuid4())
+    assert reaches_sessions_of(Actor(user_id, role)) == (user_id if own else None)
+    assert reaches_sessions_of(GUEST) is None  # whose session it is about is found by what the guest shows

@@ -31,6 +31,8 @@ GRANTS: Mapping[Permission, Grants] = {
     "RESTORE": Grants("features:restore", CHANGE),
 }
 
+EVERY = (READ, CREATE, *GRANTS.values())
+
 TRANSITIONS: Mapping[FeatureStatus, frozenset[FeatureStatus]] = {
     "ACTIVE": frozenset({"INACTIVE", "ARCHIVED"}),
     "INACTIVE": frozenset({"ACTIVE", "ARCHIVED"}),

@@ -34,6 +34,12 @@ def ends_sessions_of(actor: Actor) -> UserId | None:
     return None if actor.role == "ADMIN" else user_id
 
 
+def reaches_sessions_of(actor: Actor) -> UserId | None:
+    """Whose sessions a request of the actor's may come to, whatever it asks for; None: anybody's. A guest proves by a
+    password or a refresh token whose session it is about, which is to be found first."""
+    return None if actor.role in (None, "ADMIN") else actor.user_id
+
+
 def normalised(password: str) -> str:
     """NFKC: keyboards write one character in several ways (NIST SP 800-63B §3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
