@@ -25,6 +25,8 @@ from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
 from app.telemetry import exposition
 from app.web.answer import Statuses
+from app.web.contract import ROUTES as CONTRACT_ROUTES
+from app.web.contract import contract_routes
 from app.web.error_pages import error_routes
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
@@ -38,9 +40,8 @@ from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset(
-    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS, *SESSION_ROUTES}
-)
+HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
+ROUTES = frozenset({"/graphql", "/metrics", *HEALTH, JWKS, *SESSION_ROUTES, *CONTRACT_ROUTES})
 
 
 def create_app(wiring: Wiring) -> ASGIApp:
@@ -56,12 +57,14 @@ def create_app(wiring: Wiring) -> ASGIApp:
 
     sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
 
+    versions = (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version())
+    product = metadata.version("feature-api")
     rest = RestEndpoint(
-        (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
+        versions,
         wiring.actors.of,
         wiring.context,
         ActLimits(wiring.limiter, wiring.policies),
-        RestSettings(metadata.version("feature-api"), settings.max_body_bytes, settings.max_query_bytes),
+        RestSettings(product, settings.max_body_bytes, settings.max_query_bytes),
     )
 
     async def metrics(request: Request) -> Response:
@@ -105,6 +108,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         *health.routes(),
         *sessions.routes(),
         *error_routes(),
+        *contract_routes(versions, product),
         *static_routes(),
     ]
     others = Starlette(routes=routes, lifespan=lifespan)

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.domain.feature import inputs
+from app.domain.feature import inputs, rules
 from app.domain.feature.acts import Settable
 from app.domain.feature.inputs import ABSENT, FeaturePatch
 from app.http.problem import Detail
+from app.kernel.cleaning import MAX_NAME
 from app.kernel.errors import InvalidInput
 from app.rest.failure import detail_of
+from app.rest.fields import NO_NUL
 from app.rest.read import Invalid, details_of
 from app.rest.route import Ignores, Refuses
 
@@ -20,9 +23,23 @@ type Status = Literal["active", "inactive", "archived"]
 
 STATUSES: Mapping[str, Settable] = {"active": "ACTIVE", "inactive": "INACTIVE", "archived": "ARCHIVED"}
 
-Name = Annotated[str, Field(description="1 to 255 characters; unique among the owner's features.")]
-Description = Annotated[str | None, Field(description="At most 2,000 characters.")]
-Metadata = Annotated[dict[str, object] | None, Field(description="At most 16 KiB of JSON and 8 levels.")]
+# What the rules say, in JSON Schema: pydantic is not to check it, so that every fault is told in the rules' words.
+NAME: dict[str, JsonValue] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$"}
+DESCRIPTION: dict[str, JsonValue] = {"maxLength": rules.MAX_DESCRIPTION, "pattern": NO_NUL}
+LABEL: dict[str, JsonValue] = {"type": "string", "maxLength": rules.MAX_LABEL, "pattern": NO_NUL}
+LABELS: dict[str, JsonValue] = {"type": "array", "items": LABEL}
+METADATA: dict[str, JsonValue] = {"properties": {"category": LABEL, "tags": LABELS}}
+NULL: JsonValue = {"type": "null"}
+MERGED: dict[str, JsonValue] = {"properties": {"category": {"anyOf": [LABEL, NULL]}, "tags": {"anyOf": [LABELS, NULL]}}}
+
+Name = Annotated[
+    str, Field(description="Unique among the owner's features; trimmed, and in NFC.", json_schema_extra=NAME)
+]
+Description = Annotated[str | None, Field(json_schema_extra=DESCRIPTION)]
+Metadata = Annotated[
+    dict[str, object] | None,
+    Field(description="At most 16 KiB of JSON and 8 levels, without NUL.", json_schema_extra=METADATA),
+]
 
 
 def _not_null(value: object) -> object:
@@ -69,10 +86,12 @@ class PatchV2(Refuses):
 
     model_config = ConfigDict(strict=True)
 
-    name: Annotated[str | None, Field(description="A new name.")] = None
+    name: Annotated[str | SkipJsonSchema[None], Field(json_schema_extra=NAME)] = None
     description: Description = None
-    metadata: Annotated[Metadata, AfterValidator(_not_null)] = None
-    status: Annotated[Status | None, AfterValidator(_not_null)] = None
+    metadata: Annotated[
+        dict[str, object] | SkipJsonSchema[None], AfterValidator(_not_null), Field(json_schema_extra=MERGED)
+    ] = None
+    status: Annotated[Status | SkipJsonSchema[None], AfterValidator(_not_null)] = None
 
     def patch(self) -> FeaturePatch:
         sent = self.model_fields_set

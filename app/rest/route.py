@@ -14,10 +14,13 @@ from app.kernel.actor import Grants
 from app.kernel.errors import NotFound
 from app.kernel.value import value
 
+type Conflicts = tuple[str, ...]  # codes of status 409
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+CREATING: Conflicts = ("DUPLICATE_NAME", "FEATURE_LIMIT_EXCEEDED")
+CHANGING: Conflicts = (*CREATING, "INVALID_TRANSITION")
 
 
 class Ignores(BaseModel):
@@ -72,7 +75,8 @@ class Answer:
 @dataclass(frozen=True)
 class Route[Q: BaseModel, B: BaseModel | None]:
     """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
-    None: to be known is enough. `demands`: the request must name the version that it changes."""
+    None: to be known is enough. `demands`: the request must name the version that it changes. `conflicts`: what the
+    services may refuse with 409. `beside`: what the body of the answer has beside `data`."""
 
     method: Method
     path: str
@@ -85,6 +89,8 @@ class Route[Q: BaseModel, B: BaseModel | None]:
     grants: Grants | None = None
     demands: bool = False
     media: tuple[str, ...] = (JSON,)
+    conflicts: Conflicts = ()
+    beside: Mapping[str, type[Any]] = field(default_factory=dict)
 
     @cached_property
     def no_query(self) -> Q:
