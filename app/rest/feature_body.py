@@ -1,11 +1,10 @@
 """What callers send of a feature; fields of a wrong type and fields that break a rule are told together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.feature import inputs, rules
@@ -48,6 +47,16 @@ def _not_null(value: object) -> object:
     return value
 
 
+def _without_null(more: dict[str, JsonValue]) -> Callable[[dict[str, Any]], None]:
+    """The schema of a field that may be absent, but must not be null; None is what absence is read as."""
+
+    def change(schema: dict[str, Any]) -> None:
+        (option,) = (option for option in schema.pop("anyOf") if option != NULL)
+        schema.update(option, **more)
+
+    return change
+
+
 class NewFeature(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -86,12 +95,12 @@ class PatchV2(Refuses):
 
     model_config = ConfigDict(strict=True)
 
-    name: Annotated[str | SkipJsonSchema[None], Field(json_schema_extra=NAME)] = None
+    name: Annotated[str | None, Field(json_schema_extra=_without_null(NAME))] = None
     description: Description = None
     metadata: Annotated[
-        dict[str, object] | SkipJsonSchema[None], AfterValidator(_not_null), Field(json_schema_extra=MERGED)
+        dict[str, object] | None, AfterValidator(_not_null), Field(json_schema_extra=_without_null(MERGED))
     ] = None
-    status: Annotated[Status | SkipJsonSchema[None], AfterValidator(_not_null)] = None
+    status: Annotated[Status | None, AfterValidator(_not_null), Field(json_schema_extra=_without_null({}))] = None
 
     def patch(self) -> FeaturePatch:
         sent = self.model_fields_set
