@@ -14,7 +14,7 @@ from app.http.problem import Detail
 from app.kernel.cleaning import MAX_NAME
 from app.kernel.errors import InvalidInput
 from app.rest.failure import detail_of
-from app.rest.fields import NO_NUL
+from app.rest.fields import JSON_VALUE, NO_NUL
 from app.rest.read import Invalid, details_of
 from app.rest.route import Ignores, Refuses
 
@@ -23,13 +23,22 @@ type Status = Literal["active", "inactive", "archived"]
 STATUSES: Mapping[str, Settable] = {"active": "ACTIVE", "inactive": "INACTIVE", "archived": "ARCHIVED"}
 
 # What the rules say, in JSON Schema: pydantic is not to check it, so that every fault is told in the rules' words.
-NAME: dict[str, JsonValue] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$"}
+CONTROL = r"\u0000-\u001F\u007F-\u009F"
+NAME: dict[str, JsonValue] = {
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    "pattern": rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$",
+}
 DESCRIPTION: dict[str, JsonValue] = {"maxLength": rules.MAX_DESCRIPTION, "pattern": NO_NUL}
 LABEL: dict[str, JsonValue] = {"type": "string", "maxLength": rules.MAX_LABEL, "pattern": NO_NUL}
 LABELS: dict[str, JsonValue] = {"type": "array", "items": LABEL}
-METADATA: dict[str, JsonValue] = {"properties": {"category": LABEL, "tags": LABELS}}
+VALUES: dict[str, JsonValue] = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": JSON_VALUE}
+METADATA: dict[str, JsonValue] = {**VALUES, "properties": {"category": LABEL, "tags": LABELS}}
 NULL: JsonValue = {"type": "null"}
-MERGED: dict[str, JsonValue] = {"properties": {"category": {"anyOf": [LABEL, NULL]}, "tags": {"anyOf": [LABELS, NULL]}}}
+MERGED: dict[str, JsonValue] = {
+    **VALUES,
+    "properties": {"category": {"anyOf": [LABEL, NULL]}, "tags": {"anyOf": [LABELS, NULL]}},
+}
 
 Name = Annotated[
     str, Field(description="Unique among the owner's features; trimmed, and in NFC.", json_schema_extra=NAME)

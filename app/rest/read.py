@@ -13,7 +13,7 @@ from app.http.problem import Detail
 from app.http.refused import Refused
 
 LONGEST = 100  # characters of a name that are told back
-FIELDS = 100  # parameters of a query string at most
+FIELDS = 300  # parameters of a query string at most: two lists of labels, and whatever else there is
 ISSUES: Mapping[str, str] = {
     "missing": "required",
     "extra_forbidden": "unknown",

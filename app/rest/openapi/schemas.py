@@ -4,6 +4,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 
+from app.rest.fields import JSON_VALUES
+
 BOUNDS = {"ge": "minimum", "le": "maximum"}  # pydantic leaves them so where a validator of ours stands before
 REFERENCE = "#/components/schemas/{model}"
 
@@ -14,7 +16,7 @@ class Schemas:
     """`found`: what was asked for so far, for `components`."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Document] = {}
+        self.found: dict[str, Document] = {"JsonValue": _plain(JSON_VALUES)}
         self._kinds: dict[str, type[Any]] = {}
 
     def reference(self, kind: type[Any], mode: Literal["validation", "serialization"]) -> Document:
@@ -61,6 +63,8 @@ def _plain(schema: Any) -> Any:
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    if "x-ref" in schema:
+        return {"$ref": REFERENCE.format(model=schema["x-ref"])}
     return {
         BOUNDS.get(key, key): _plain(value)
         for key, value in schema.items()
