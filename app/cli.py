@@ -21,6 +21,7 @@ from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
 from app.kernel.errors import InvalidInput, NotFound, Unavailable
+from app.legacy_report import fetch_report
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
 from app.published import OPENAPI, SCHEMA, StaleSchemaError
@@ -152,6 +153,16 @@ def token(
     """Prints a bearer token for a user who exists; for development only."""
     with _servers() as settings:
         sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
+
+
+@cli.command("legacy-report")
+def legacy_report(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days back, with today.")] = 30,
+) -> None:
+    """Shows who still calls REST v1: the last call, how many, who, and which operations."""
+    with _servers() as settings:
+        for line in asyncio.run(fetch_report(settings, days)):
+            sys.stdout.write(line + "\n")
 
 
 cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
+from app.jobs.notes import keep_notes
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
 from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
-from app.jobs.token_uses import keep_token_uses
 from app.kernel.clock import utc_now
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
@@ -65,6 +65,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.context,
         ActLimits(wiring.limiter, wiring.policies),
         RestSettings(product, settings.max_body_bytes, settings.max_query_bytes),
+        wiring.legacy_calls.count,
     )
 
     async def metrics(request: Request) -> Response:
@@ -79,7 +80,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
             asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
             asyncio.create_task(keep_events(wiring.security_events)),
             asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
-            asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
+            asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
         ]
         if wiring.key_reader:

@@ -1,6 +1,8 @@
 """Settings to the parts that the wiring joins; nothing is opened or started here. Raises SettingsError."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from app.auth.passwords import Effort
 from app.auth.stored_keys import StoredKeys
 from app.auth.tokens import Tokens
 from app.config.settings import Settings, SettingsError
+from app.db.database import Database
 from app.db.pool import PoolSettings
 from app.domain.rate_limit.model import HOUR, Policies, Policy
 from app.domain.session.model import AttemptLimits, Lifetimes
@@ -152,3 +155,14 @@ def _redis_url(settings: Settings) -> str:
     if settings.redis_url is None:
         raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
     return settings.redis_url.get_secret_value()
+
+
+@asynccontextmanager
+async def owner_database(settings: Settings) -> AsyncIterator[Database]:
+    """For commands: as the owner of the database, whose address is known."""
+    assert settings.owner_url is not None  # the caller sees to it
+    database = Database(replace(pool_settings(settings), url=settings.owner_url, role="", size=1))
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from app.adapters.attempts import LimitedAttempts
 from app.adapters.documents import RegisteredDocuments
+from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.security_events import RecordedEvents
 from app.adapters.shared_buckets import SharedBuckets
 from app.auth.access_tokens import SignedAccessTokens
@@ -25,6 +26,7 @@ from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
+from app.db.legacy_call import SqlLegacyCalls
 from app.db.migrations import fetch_applied, newest
 from app.db.row_security import RowSecurity
 from app.db.security_event import SqlSecurityEvents
@@ -71,6 +73,7 @@ from app.telemetry import (
     DocumentMetrics,
     EngineMetrics,
     HttpMetrics,
+    LegacyMetrics,
     RateLimitMetrics,
     SecurityMetrics,
 )
@@ -114,6 +117,8 @@ class Wiring:
             SqlSessions(database),
         )
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
+        legacy_metrics = LegacyMetrics(self.registry)
+        self.legacy_calls = CountedLegacyCalls(SqlLegacyCalls(database).note, legacy_metrics, utc_now)
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(

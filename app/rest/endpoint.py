@@ -23,6 +23,7 @@ from app.http.refused import Refused
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock, utc_now
 from app.kernel.errors import DomainError, NotFound, RateLimited
+from app.kernel.ids import UserId
 from app.rest import render
 from app.rest.conditions import not_modified
 from app.rest.failure import failure_of
@@ -36,6 +37,7 @@ MAX_HEADERS = 32_768  # bytes of names and values
 SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
+type OnLegacy = Callable[[UserId, str], None]
 type ContextOf = Callable[[Actor, str, str, int], RequestContext]
 
 
@@ -50,7 +52,7 @@ class RestSettings:
 
 class RestEndpoint:
     """Of all paths under /api. `actor_of` takes the Authorization header; `context_of` the actor, the request's id, the
-    caller's address and a cost."""
+    caller's address and a cost; `on_legacy` is told of every call of a deprecated version, however it ended."""
 
     def __init__(
         self,
@@ -59,10 +61,12 @@ class RestEndpoint:
         context_of: ContextOf,
         limits: ActLimits,
         settings: RestSettings,
+        on_legacy: OnLegacy,
         now: Clock = utc_now,
     ) -> None:
         self._versions, self._settings, self._now = versions, settings, now
         self._actor_of, self._context_of, self._limits = actor_of, context_of, limits
+        self._on_legacy = on_legacy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, facts = scope["path"], about(scope)
@@ -83,6 +87,9 @@ class RestEndpoint:
             await self._send(send, answer, facts, headers, known, safe=scope["method"] in ("GET", "HEAD"))
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
+        finally:
+            if version.legacy and facts.route is not None and facts.actor.user_id is not None:
+                self._on_legacy(facts.actor.user_id, f"{scope['method']} {facts.route}")
 
     async def _answer(
         self, scope: Scope, receive: Receive, found: Found, route: Route[Any, Any], headers: Headers

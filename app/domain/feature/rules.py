@@ -137,7 +137,7 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
 
 def _fits(number: float) -> bool:
     """In 64 bits. A float at the lower end is an integer beyond it, which the parser has rounded."""
-    return (-(2**63) < number if isinstance(number, float) else -(2**63) <= number) and number < 2**64
+    return (number > -(2**63) if isinstance(number, float) else number >= -(2**63)) and number < 2**64
 
 
 def _swelling(number: float) -> int:
