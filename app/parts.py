@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from joserfc.jwk import KeySet
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.redis_buckets import RedisBuckets
 from app.auth.key_ring import KeyRing, development_ring, read_ring
 from app.auth.keys import KeysError, development_keys, read_keys
@@ -18,12 +20,14 @@ from app.auth.stored_keys import StoredKeys
 from app.auth.tokens import Tokens
 from app.config.settings import Settings, SettingsError
 from app.db.database import Database
+from app.db.legacy_call import SqlLegacyCalls
 from app.db.pool import PoolSettings
 from app.domain.rate_limit.model import HOUR, Policies, Policy
 from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
-from app.telemetry import RateLimitMetrics
+from app.kernel.clock import utc_now
+from app.telemetry import LegacyMetrics, RateLimitMetrics
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 MANY = 10_000  # requests an hour
@@ -166,3 +170,7 @@ async def owner_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+def legacy_calls_of(database: Database, registry: CollectorRegistry) -> CountedLegacyCalls:
+    return CountedLegacyCalls(SqlLegacyCalls(database).note, LegacyMetrics(registry), utc_now)

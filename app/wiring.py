@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 
 from app.adapters.attempts import LimitedAttempts
 from app.adapters.documents import RegisteredDocuments
-from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.security_events import RecordedEvents
 from app.adapters.shared_buckets import SharedBuckets
 from app.auth.access_tokens import SignedAccessTokens
@@ -26,7 +25,6 @@ from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
-from app.db.legacy_call import SqlLegacyCalls
 from app.db.migrations import fetch_applied, newest
 from app.db.row_security import RowSecurity
 from app.db.security_event import SqlSecurityEvents
@@ -58,6 +56,7 @@ from app.parts import (
     attempt_limits_of,
     effort_of,
     engine_limits_of,
+    legacy_calls_of,
     lifetimes_of,
     policies_of,
     pool_settings,
@@ -73,7 +72,6 @@ from app.telemetry import (
     DocumentMetrics,
     EngineMetrics,
     HttpMetrics,
-    LegacyMetrics,
     RateLimitMetrics,
     SecurityMetrics,
 )
@@ -102,7 +100,7 @@ class Wiring:
         self.registry = CollectorRegistry()
         self.http_metrics = HttpMetrics(self.registry)
         self.database_metrics = DatabaseMetrics(self.registry)
-        self.database = Database(pool_settings(settings), self.database_metrics.record)
+        self.database = database = Database(pool_settings(settings), self.database_metrics.record)
         database, walled = self.database, settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings)
@@ -117,8 +115,7 @@ class Wiring:
             SqlSessions(database),
         )
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
-        legacy_metrics = LegacyMetrics(self.registry)
-        self.legacy_calls = CountedLegacyCalls(SqlLegacyCalls(database).note, legacy_metrics, utc_now)
+        self.legacy_calls = legacy_calls_of(database, self.registry)
         self.tokens = tokens_of(settings)
         verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(

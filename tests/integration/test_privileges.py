@@ -35,6 +35,7 @@ APP: Mapping[str, Mapping[str, str]] = {
     "features": {"INSERT": "", "SELECT": "", "UPDATE": FEATURE},
     "forget_security_events()": {"EXECUTE": ""},
     "make_audit_partitions()": {"EXECUTE": ""},
+    "legacy_calls": {"INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "outbox": {"INSERT": "", "SELECT": ""},
     "refresh_tokens": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "nonce used_at"},
     "schema public": {"USAGE": ""},
