@@ -117,7 +117,6 @@ class Wiring:
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.legacy_calls = legacy_calls_of(database, self.registry)
         self.tokens = tokens_of(settings)
-        verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(
             stores.api_tokens.fetch_actor,
             stores.api_tokens.note_uses,
@@ -128,7 +127,7 @@ class Wiring:
         self.key_reader = self._key_reader()
         learn = [self.key_reader.learn] if self.key_reader else []
         self.actors = Actors(
-            verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
+            Verifier(self.tokens), stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
         )
         self._token_means = Means(
             stores.api_tokens,
