@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
+from app.jobs.idempotency import purge_answers
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
 from app.jobs.sessions import purge_sessions
@@ -51,7 +52,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         {"redis": wiring.redis_answers},
     )
     endpoint = GraphQLEndpoint(
-        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
+        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, wiring.once, _endpoint_settings(settings)
     )
 
     sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
@@ -60,6 +61,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
         wiring.actors.of,
         wiring.context,
+        wiring.once,
         ActLimits(wiring.limiter, wiring.policies),
         RestSettings(metadata.version("feature-api"), settings.max_body_bytes, settings.max_query_bytes),
     )
@@ -78,6 +80,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
             asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
             asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
+            asyncio.create_task(purge_answers(wiring.kept_answers.purge, utc_now)),
         ]
         if wiring.key_reader:
             jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))

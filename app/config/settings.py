@@ -59,6 +59,9 @@ class Settings(Identity, Limits, Protections, Rest):
     security_event_retention_days: int = Field(
         365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
     )
+    idempotency_ttl: int = Field(
+        86_400, ge=60, le=31_536_000, description="Seconds that an answer is kept for its `Idempotency-Key`."
+    )
     validation_status: Literal["422", "400"] = Field(
         "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
     )

@@ -1,6 +1,6 @@
 """The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
@@ -145,4 +145,17 @@ signing_keys = Table(
     Column("signs_until", TIMESTAMP(timezone=True)),
     Column("verifies_until", TIMESTAMP(timezone=True)),
     Column("revoked_at", TIMESTAMP(timezone=True)),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor_id", Uuid, primary_key=True),
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )

@@ -14,6 +14,7 @@ DomainError
 ├── Forbidden            the actor sees the object, but may not do this to it
 ├── BadUserInput         an argument, id or cursor that no correct client sends
 ├── QueryTooComplex      the operation costs more than one request may
+├── KeyReused, KeyInProgress  of an Idempotency-Key: in key_errors.py
 ├── RateLimited          the actor has spent the points of this minute
 │   └── TooManyAttempts  too many logins or refreshes in this minute
 └── Unavailable          a server that we need is away or too slow; try again
@@ -39,6 +40,8 @@ type ErrorCode = Literal[
     "FORBIDDEN",
     "BAD_USER_INPUT",
     "QUERY_TOO_COMPLEX",
+    "IDEMPOTENCY_KEY_REUSED",
+    "IDEMPOTENCY_IN_PROGRESS",
     "RATE_LIMITED",
     "UNAVAILABLE",
 ]

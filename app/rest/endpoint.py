@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from app.context import RequestContext
+from app.context import ContextOf, OnceOf
 from app.http.accept import preferred
 from app.http.body import media_type, read_bytes
 from app.http.client import client_of
@@ -28,6 +28,7 @@ from app.rest.conditions import not_modified
 from app.rest.failure import failure_of
 from app.rest.feature_body import read_body
 from app.rest.limits import ActLimits
+from app.rest.once import Sent, keyed_write, write_once
 from app.rest.read import read_json, read_query
 from app.rest.route import JSON, Answer, Call, Found, Route
 from app.rest.version import Version, version_of
@@ -35,8 +36,6 @@ from app.rest.version import Version, version_of
 MAX_HEADERS = 32_768  # bytes of names and values
 SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
-
-type ContextOf = Callable[[Actor, str, str, int], RequestContext]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,13 @@ class RestEndpoint:
         versions: tuple[Version, ...],
         actor_of: Callable[[str | None], Awaitable[Actor]],
         context_of: ContextOf,
+        once: OnceOf,
         limits: ActLimits,
         settings: RestSettings,
         now: Clock = utc_now,
     ) -> None:
         self._versions, self._settings, self._now = versions, settings, now
-        self._actor_of, self._context_of, self._limits = actor_of, context_of, limits
+        self._actor_of, self._context_of, self._once, self._limits = actor_of, context_of, once, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, facts = scope["path"], about(scope)
@@ -79,14 +79,20 @@ class RestEndpoint:
             if scope["method"] == "OPTIONS":
                 await render.send_response(send, 204, [*known, (b"allow", found.allow.encode())], b"")
                 return
-            answer = await self._answer(scope, receive, found, _route(found, scope["method"]), headers)
-            await self._send(send, answer, facts, headers, known, safe=scope["method"] in ("GET", "HEAD"))
+            sent = await self._answer(scope, receive, found, _route(found, scope["method"]), headers, known)
+            await render.send_response(send, sent.status, [*sent.headers, *_limit(facts)], sent.body)
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
 
     async def _answer(
-        self, scope: Scope, receive: Receive, found: Found, route: Route[Any, Any], headers: Headers
-    ) -> Answer:
+        self,
+        scope: Scope,
+        receive: Receive,
+        found: Found,
+        route: Route[Any, Any],
+        headers: Headers,
+        known: render.RawHeaders,
+    ) -> Sent:
         facts, client = about(scope), client_of(scope)
         actor = facts.actor = await self._actor_of(headers.get(b"authorization"))
         actor.known()
@@ -101,20 +107,21 @@ class RestEndpoint:
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
         try:
             if route.method == "GET":
-                return await self._run(route, call)
-            return await self._write(route, call, receive)
+                return self._sent(await self._run(route, call), call, known, safe=True)
+            return await self._write(route, call, receive, client, known)
         except DomainError as error:
             context.security_event.denied(error)
             raise
 
-    async def _write(self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive) -> Answer:
-        """Every write comes through here, with its body read and nothing done yet: whoever keeps answers to be given
-        again stands around `_run`."""
+    async def _write(
+        self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive, client: str, known: render.RawHeaders
+    ) -> Sent:
         if route.grants is not None:
             call.context.feature.check_reach(route.grants)
         if route.demands and b"if-match" not in call.headers:
             message = "Send `If-Match` with the `ETag` that you got, or `*` for whatever there is."
             raise Refused(428, "PRECONDITION_REQUIRED", message)
+        document = None
         if route.body is not None:
             if media_type(call.headers.get(b"content-type", "")) not in route.media:
                 header = "accept-patch" if route.method == "PATCH" else "accept-post"
@@ -122,31 +129,32 @@ class RestEndpoint:
                 raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {header: ", ".join(route.media)})
             document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
             call.body = read_body(document, route.body)
-        return await self._run(route, call)
+
+        async def run() -> Sent:
+            return self._sent(await self._run(route, call), call, known, safe=False)
+
+        keyed = keyed_write(route, call, document)
+        return await (run() if keyed is None else write_once(self._once, keyed, call, client, run))
 
     async def _run(self, route: Route[Any, Any], call: Call[Any, Any]) -> Answer:
         if call.query_string:
             call.query = read_query(call.query_string, route.query)
         return await route.handler(call)
 
-    async def _send(
-        self, send: Send, answer: Answer, facts: Facts, headers: Headers, known: render.RawHeaders, *, safe: bool
-    ) -> None:
-        described = [*known, *answer.headers, *_limit(facts), *(KEPT if safe else (render.NO_STORE,))]
+    def _sent(self, answer: Answer, call: Call[Any, Any], known: render.RawHeaders, *, safe: bool) -> Sent:
+        described = [*known, *answer.headers, *(KEPT if safe else (render.NO_STORE,))]
         if answer.data is None:
-            await render.send_response(send, answer.status, described, b"")
-            return
+            return Sent(answer.status, described, b"")
         tag = answer.tag
-        head = b"" if safe and tag is not None and not_modified(headers, tag) else render.head_of(answer)
+        head = b"" if safe and tag is not None and not_modified(call.headers, tag) else render.head_of(answer)
         if answer.tagged:
             tag = render.list_tag(head)
         if tag is not None:
             described.append((b"etag", tag.encode()))
-            if safe and not_modified(headers, tag):
-                await render.send_response(send, 304, described, b"")
-                return
-        meta = render.meta_of(facts.request_id, self._settings.product, self._now())
-        await render.send_response(send, answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
+            if safe and not_modified(call.headers, tag):
+                return Sent(304, described, b"")
+        meta = render.meta_of(call.context.request_id, self._settings.product, self._now())
+        return Sent(answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
 
     async def _send_failure(
         self,
