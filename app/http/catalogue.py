@@ -129,6 +129,12 @@ CATALOGUE: Mapping[str, Known] = {
         "The body is of another type than this address takes, in another charset than UTF-8, or compressed.",
         "Send JSON as it is, with `Content-Type: application/json`.",
     ),
+    "UNDONE": Known(
+        424,
+        "Another item was refused",
+        "The items were to be done all or none, and one of them was refused: of this one, too, nothing was done.",
+        "Look at the item that the message names, and send all again without what is wrong with it.",
+    ),
     "PRECONDITION_REQUIRED": Known(
         428,
         "Say which version you change",

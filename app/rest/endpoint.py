@@ -29,11 +29,11 @@ from app.rest.failure import failure_of
 from app.rest.feature_body import read_body
 from app.rest.limits import ActLimits
 from app.rest.read import read_json, read_query
-from app.rest.route import JSON, Answer, Call, Found, Route
+from app.rest.route import Answer, Call, Found, Route
+from app.rest.stream import send_stream
 from app.rest.version import Version, version_of
 
 MAX_HEADERS = 32_768  # bytes of names and values
-SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
 type ContextOf = Callable[[Actor, str, str, int], RequestContext]
@@ -80,6 +80,10 @@ class RestEndpoint:
                 await render.send_response(send, 204, [*known, (b"allow", found.allow.encode())], b"")
                 return
             answer = await self._answer(scope, receive, found, _route(found, scope["method"]), headers)
+            if answer.stream is not None:
+                described = [*known, *answer.headers, *_limit(facts), render.NO_STORE]
+                await send_stream(receive, send, described, answer.stream, head=scope["method"] == "HEAD")
+                return
             await self._send(send, answer, facts, headers, known, safe=scope["method"] in ("GET", "HEAD"))
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
@@ -94,8 +98,8 @@ class RestEndpoint:
         if not decision.allowed:
             policy = decision.policy
             raise RateLimited(policy.limit, 1, decision.retry_after, f"requests in {policy.window} s")
-        if preferred(headers.get(b"accept"), SUCCESS) is None:
-            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {JSON}, in UTF-8.")
+        if preferred(headers.get(b"accept"), route.answers) is None:
+            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {_listed(route.answers)}, in UTF-8.")
         context = self._context_of(actor, facts.request_id, client, 0)
         query: bytes = scope["query_string"]
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
@@ -111,7 +115,7 @@ class RestEndpoint:
         """Every write comes through here, with its body read and nothing done yet: whoever keeps answers to be given
         again stands around `_run`."""
         if route.grants is not None:
-            call.context.feature.check_reach(route.grants)
+            call.context.feature.check_reach(route.grants, *route.or_grants)
         if route.demands and b"if-match" not in call.headers:
             message = "Send `If-Match` with the `ETag` that you got, or `*` for whatever there is."
             raise Refused(428, "PRECONDITION_REQUIRED", message)
@@ -179,6 +183,10 @@ class RestEndpoint:
 
 def _limit(facts: Facts) -> render.RawHeaders:
     return [] if facts.decision is None else rate_limit_headers(facts.decision)
+
+
+def _listed(media: tuple[str, ...]) -> str:
+    return " or ".join(each for each in media if each != PROBLEM)
 
 
 def _route(found: Found, method: str) -> Route[Any, Any]:
