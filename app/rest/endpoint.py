@@ -46,6 +46,7 @@ class RestSettings:
     product: str
     max_body_bytes: int
     max_query_bytes: int
+    max_import_bytes: int
 
 
 class RestEndpoint:
@@ -122,10 +123,14 @@ class RestEndpoint:
         if route.body is not None:
             if media_type(call.headers.get(b"content-type", "")) not in route.media:
                 header = "accept-patch" if route.method == "PATCH" else "accept-post"
-                message = f"Send JSON in UTF-8, with the header `Content-Type: {route.media[0]}`."
+                kind = "JSON Lines or CSV" if route.body is bytes else "JSON"
+                message = f"Send {kind} in UTF-8, with the header `Content-Type: {route.media[0]}`."
                 raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {header: ", ".join(route.media)})
-            document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
-            call.body = read_body(document, route.body)
+            if route.body is bytes:
+                call.body = await read_bytes(receive, call.headers, self._settings.max_import_bytes)
+            else:
+                document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
+                call.body = read_body(document, route.body)
         return await self._run(route, call)
 
     async def _run(self, route: Route[Any, Any], call: Call[Any, Any]) -> Answer:

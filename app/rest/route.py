@@ -35,7 +35,7 @@ class Refuses(BaseModel):
 
 
 @dataclass(slots=True)
-class Call[Q: BaseModel, B: BaseModel | None]:
+class Call[Q: BaseModel, B: BaseModel | bytes | None]:
     """A request that has been let in. `query_string` is as it was sent."""
 
     context: RequestContext
@@ -73,10 +73,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Route[Q: BaseModel, B: BaseModel | None]:
+class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
     None: to be known is enough; one of `or_grants` will do as well. `demands`: the request must name the version that
-    it changes. `media` is what the body may be, `answers` what the answer may be."""
+    it changes. `media` is what the body may be, `answers` what the answer may be. `body` bytes: a document of many
+    lines, as it was sent."""
 
     method: Method
     path: str

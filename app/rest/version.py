@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2
+from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2, import_v2
 from app.rest.render import RawHeaders
 from app.rest.route import Route, Routes
 
@@ -35,7 +35,13 @@ def legacy_version(deprecated: date, sunset: date | None) -> Version:
 
 
 def current_version() -> Version:
-    routes: list[Route[Any, Any]] = [*feature_v2.ROUTES, *audit_v2.ROUTES, *bulk_v2.ROUTES, *export_v2.ROUTES]
+    routes: list[Route[Any, Any]] = [
+        *feature_v2.ROUTES,
+        *audit_v2.ROUTES,
+        *bulk_v2.ROUTES,
+        *export_v2.ROUTES,
+        *import_v2.ROUTES,
+    ]
     return Version("/api/v2", Routes(routes), own=[(b"x-api-version", b"2")])
 
 

@@ -45,6 +45,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/api/v2/features/{id}/restore"): CHANGE,
     ("POST", "/api/v2/features/bulk"): row(403, 200, 200, 200, 200),
     ("GET", "/api/v2/features/export"): LIST,
+    ("POST", "/api/v2/features/import"): row(403, 200, 200, 200, 200),
     ("GET", "/api/v2/features/{id}/audit-entries"): READ,
     ("GET", "/api/v2/features/{id}/revisions/{version}"): READ,
 }
@@ -76,6 +77,9 @@ async def ask(world: World, method: str, path: str, who: Who) -> Any:
     body: object = {"name": f"new secret of {who}"}
     if path.endswith("/bulk"):
         body = {"items": [{"op": "create", "name": f"new secret of {who} in bulk"}]}
+    elif path.endswith("/import"):
+        body = b'{"name": "new secret of %b in a document"}' % who.encode()
+        return await call(world, method, path, who, body, content_type="application/jsonl")
     elif method not in ("PUT", "PATCH") and not path.endswith("/features"):
         body = None
     return await call(world, method, path, who, None if method == "GET" else body, if_match="*")

@@ -135,6 +135,10 @@ class FeatureService:
         until = self._now() + bulk.PATIENCE
         return await (self._all_or_none(items, until) if atomic else self._one_by_one(items, until))
 
+    def check(self, item: bulk.Item) -> None:
+        """Raises Unauthenticated, Forbidden or InvalidInput, where that can be told before anything is read."""
+        self._step(item)
+
     async def _one_by_one(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
         outcomes: list[bulk.Outcome] = []
         for item in items:
