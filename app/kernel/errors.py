@@ -162,6 +162,8 @@ class LastAdmin(DomainError):
 
     def __init__(self, path: Path) -> None:
         super().__init__("This is the last administrator who is not disabled: make another one first.", path)
+
+
 class Undone(DomainError):
     """`culprit`: the place of the item that was refused, counted from 0."""
 

@@ -206,3 +206,13 @@ async def test_token_that_may_do_one_of_the_acts_may_do_that_one_in_bulk(world: 
     body = {"items": [act("archive", feature), {"op": "create", "name": "new"}, act("activate", feature)]}
     answer = await call(world, "POST", BULK, body=body, authorization=f"Bearer {secret}")
     assert said(answer) == ["200 2", "403 FORBIDDEN", "403 FORBIDDEN"]
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_refused_permissions_are_security_events_once_for_each_kind(world: World, atomic: bool) -> None:
+    theirs = [await made(world, f"theirs {number}", "manager") for number in range(3)]
+    answer = await bulk(world, [act("archive", feature) for feature in theirs], atomic=atomic)
+    assert said(answer)[0] == "404 NOT_FOUND"
+    await world.wiring.security_events.flush()
+    kept = await world.owner.fetch("SELECT kind, actor_id, subject, facts ->> 'code' FROM security_events")
+    assert [tuple(row) for row in kept] == [("PERMISSION_DENIED", world.users["user"], "features:archive", "NOT_FOUND")]

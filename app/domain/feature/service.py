@@ -143,7 +143,7 @@ class FeatureService:
         outcomes: list[bulk.Outcome] = []
         for item in items:
             try:
-                self._check_time(until)
+                bulk.check_time(self._now(), until)
                 outcomes.append(await self._do(item))
             except Unavailable as error:
                 return [*outcomes, *[error] * (len(items) - len(outcomes))]
@@ -158,14 +158,14 @@ class FeatureService:
         return await self.change(step.id, step.act, step.expected_version)
 
     async def _all_or_none(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
-        steps: list[Change | bulk.Doing] = []
+        steps: list[bulk.Step] = []
         written: list[bulk.Outcome] = []
         try:
             steps.extend(map(self._step, items))  # one by one: those before the first that is refused are there
             async with self._features.work() as work:
-                found = await self._lock(work, steps)
+                found = await bulk.lock(work, steps, self._actor.visible_to(rules.READ))
                 for step in steps:
-                    self._check_time(until)
+                    bulk.check_time(self._now(), until)
                     feature = await self._write(work, step, found)
                     found[feature.id] = feature
                     written.append(feature)
@@ -176,23 +176,13 @@ class FeatureService:
             return [error if place == culprit else Undone(culprit) for place in range(len(items))]
         return written
 
-    async def _lock(self, work: FeatureWork, steps: Sequence[Change | bulk.Doing]) -> dict[FeatureId, Feature]:
-        """All that there is and the actor may see of what the steps name. Locks go in one order, whoever asks for what:
-        features by id, then owners by id; names come last. So works wait for each other, never crosswise."""
-        ids = {step.id for step in steps if isinstance(step, bulk.Doing)}
-        found = dict(await work.fetch_all_for_update(sorted(ids), self._actor.visible_to(rules.READ)))
-        owners = {feature.owner_id for feature in found.values()}
-        owners |= {step.after.owner_id for step in steps if isinstance(step, Change)}
-        await work.lock_owners(sorted(owners))
-        return found
-
-    async def _write(self, work: FeatureWork, step: Change | bulk.Doing, found: Mapping[FeatureId, Feature]) -> Feature:
+    async def _write(self, work: FeatureWork, step: bulk.Step, found: Mapping[FeatureId, Feature]) -> Feature:
         if isinstance(step, Change):
             return _found(await work.write(step, self._active_limit))
         feature = found.get(step.id) or await work.fetch_for_update(step.id)  # whoever is not shown it is told of
         return await self._apply(work, feature, step.act, step.expected_version)
 
-    def _step(self, item: bulk.Item) -> Change | bulk.Doing:
+    def _step(self, item: bulk.Item) -> bulk.Step:
         """What can be told before anything is read. Raises Forbidden and InvalidInput."""
         if isinstance(item, bulk.Creation):
             return self._creation(item.draft)
@@ -205,10 +195,6 @@ class FeatureService:
     def _check_reach_of(self, act: acts.Act) -> None:
         for grants in act.needed:
             self.check_reach(grants)
-
-    def _check_time(self, until: datetime) -> None:
-        if self._now() >= until:
-            raise Unavailable("There was no time left for this: send fewer at once.")
 
     async def _apply(
         self, work: FeatureWork, found: Feature | None, act: acts.Act, expected_version: int | None
