@@ -63,7 +63,12 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.context,
         wiring.once,
         ActLimits(wiring.limiter, wiring.policies),
-        RestSettings(metadata.version("feature-api"), settings.max_body_bytes, settings.max_query_bytes),
+        RestSettings(
+            metadata.version("feature-api"),
+            settings.max_body_bytes,
+            settings.max_query_bytes,
+            settings.max_import_bytes,
+        ),
     )
 
     async def metrics(request: Request) -> Response:

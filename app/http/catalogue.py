@@ -141,6 +141,12 @@ CATALOGUE: Mapping[str, Known] = {
         "The `Idempotency-Key` was sent before, with another address, body or condition.",
         "Take a new key for every new request; send the same key only with the very same request.",
     ),
+    "UNDONE": Known(
+        424,
+        "Another item was refused",
+        "The items were to be done all or none, and one of them was refused: of this one, too, nothing was done.",
+        "Look at the item that the message names, and send all again without what is wrong with it.",
+    ),
     "PRECONDITION_REQUIRED": Known(
         428,
         "Say which version you change",

@@ -10,6 +10,7 @@ DomainError
 ├── StaleVersion         the object changed since the caller read it
 ├── DuplicateEmail       another user has that email
 ├── LastAdmin            nobody would be left who may administer users
+├── Undone               another of the items that were to be done together was refused
 ├── Unauthenticated      a guest asks for what only users may have
 ├── Forbidden            the actor sees the object, but may not do this to it
 ├── BadUserInput         an argument, id or cursor that no correct client sends
@@ -36,6 +37,7 @@ type ErrorCode = Literal[
     "STALE_VERSION",
     "DUPLICATE_EMAIL",
     "LAST_ADMIN",
+    "UNDONE",
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "BAD_USER_INPUT",
@@ -163,6 +165,16 @@ class LastAdmin(DomainError):
 
     def __init__(self, path: Path) -> None:
         super().__init__("This is the last administrator who is not disabled: make another one first.", path)
+
+
+class Undone(DomainError):
+    """`culprit`: the place of the item that was refused, counted from 0."""
+
+    code = "UNDONE"
+
+    def __init__(self, culprit: int) -> None:
+        super().__init__(f"Nothing was done, since item {culprit} was refused, and all were to be done or none.")
+        self.culprit = culprit
 
 
 class Unauthenticated(DomainError):

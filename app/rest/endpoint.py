@@ -30,11 +30,11 @@ from app.rest.feature_body import read_body
 from app.rest.limits import ActLimits
 from app.rest.once import Sent, keyed_write, write_once
 from app.rest.read import read_json, read_query
-from app.rest.route import JSON, Answer, Call, Found, Route
+from app.rest.route import Answer, Call, Found, Route
+from app.rest.stream import send_stream
 from app.rest.version import Version, version_of
 
 MAX_HEADERS = 32_768  # bytes of names and values
-SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
 
@@ -45,6 +45,7 @@ class RestSettings:
     product: str
     max_body_bytes: int
     max_query_bytes: int
+    max_import_bytes: int
 
 
 class RestEndpoint:
@@ -80,7 +81,11 @@ class RestEndpoint:
                 await render.send_response(send, 204, [*known, (b"allow", found.allow.encode())], b"")
                 return
             sent = await self._answer(scope, receive, found, _route(found, scope["method"]), headers, known)
-            await render.send_response(send, sent.status, [*sent.headers, *_limit(facts)], sent.body)
+            described = [*sent.headers, *_limit(facts)]
+            if sent.stream is None:
+                await render.send_response(send, sent.status, described, sent.body)
+            else:
+                await send_stream(receive, send, described, sent.stream, head=scope["method"] == "HEAD")
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
 
@@ -100,8 +105,8 @@ class RestEndpoint:
         if not decision.allowed:
             policy = decision.policy
             raise RateLimited(policy.limit, 1, decision.retry_after, f"requests in {policy.window} s")
-        if preferred(headers.get(b"accept"), SUCCESS) is None:
-            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {JSON}, in UTF-8.")
+        if preferred(headers.get(b"accept"), route.answers) is None:
+            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {_listed(route.answers)}, in UTF-8.")
         context = self._context_of(actor, facts.request_id, client, 0)
         query: bytes = scope["query_string"]
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
@@ -117,7 +122,7 @@ class RestEndpoint:
         self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive, client: str, known: render.RawHeaders
     ) -> Sent:
         if route.grants is not None:
-            call.context.feature.check_reach(route.grants)
+            call.context.feature.check_reach(route.grants, *route.or_grants)
         if route.demands and b"if-match" not in call.headers:
             message = "Send `If-Match` with the `ETag` that you got, or `*` for whatever there is."
             raise Refused(428, "PRECONDITION_REQUIRED", message)
@@ -125,10 +130,14 @@ class RestEndpoint:
         if route.body is not None:
             if media_type(call.headers.get(b"content-type", "")) not in route.media:
                 header = "accept-patch" if route.method == "PATCH" else "accept-post"
-                message = f"Send JSON in UTF-8, with the header `Content-Type: {route.media[0]}`."
+                kind = "JSON Lines or CSV" if route.body is bytes else "JSON"
+                message = f"Send {kind} in UTF-8, with the header `Content-Type: {route.media[0]}`."
                 raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {header: ", ".join(route.media)})
-            document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
-            call.body = read_body(document, route.body)
+            if route.body is bytes:
+                call.body = document = await read_bytes(receive, call.headers, self._settings.max_import_bytes)
+            else:
+                document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
+                call.body = read_body(document, route.body)
 
         async def run() -> Sent:
             return self._sent(await self._run(route, call), call, known, safe=False)
@@ -142,6 +151,8 @@ class RestEndpoint:
         return await route.handler(call)
 
     def _sent(self, answer: Answer, call: Call[Any, Any], known: render.RawHeaders, *, safe: bool) -> Sent:
+        if answer.stream is not None:
+            return Sent(answer.status, [*known, *answer.headers, render.NO_STORE], b"", answer.stream)
         described = [*known, *answer.headers, *(KEPT if safe else (render.NO_STORE,))]
         if answer.data is None:
             return Sent(answer.status, described, b"")
@@ -187,6 +198,10 @@ class RestEndpoint:
 
 def _limit(facts: Facts) -> render.RawHeaders:
     return [] if facts.decision is None else rate_limit_headers(facts.decision)
+
+
+def _listed(media: tuple[str, ...]) -> str:
+    return " or ".join(each for each in media if each != PROBLEM)
 
 
 def _route(found: Found, method: str) -> Route[Any, Any]:
