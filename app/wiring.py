@@ -69,6 +69,7 @@ from app.parts import (
     trusted_documents,
 )
 from app.resolvers.root import core, costs
+from app.sign_on import SignOn
 from app.telemetry import (
     DatabaseMetrics,
     DocumentMetrics,
@@ -128,6 +129,11 @@ class Wiring:
             self.security_events,
             utc_now,
             new_id,
+        )
+        self.sign_on = (
+            SignOn(settings, self.ring, database, self.security_events, self.session_service)
+            if settings.oidc_issuer
+            else None
         )
         self._points = PointLimits(settings.guest_points, settings.user_points)
         self.policies = policies_of(settings)
@@ -240,6 +246,8 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        if self.sign_on is not None:
+            await self.sign_on.provider.close()
         await self._redis_buckets.close()
         self.passwords.close()
         await self.redis.aclose()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.domain.session.model import Account, Session, Spent, Verdict
+from app.domain.session.model import Account, Linked, Session, Spent, Verdict
 from app.domain.user.model import User
 from app.kernel.ids import SessionId, UserId
 
@@ -58,6 +58,12 @@ class Accounts(Protocol):
     async def fetch_all(self, most: int) -> Sequence[User]:
         """The oldest first."""
         ...
+
+
+class Identities(Protocol):
+    """Raises Unavailable."""
+
+    async def fetch(self, issuer: str, subject: str) -> Linked | None: ...
 
 
 class Passwords(Protocol):
