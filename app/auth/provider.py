@@ -30,7 +30,13 @@ LEEWAY = 60  # seconds that two clocks may differ
 DISCOVERY = "/.well-known/openid-configuration"
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 KEPT = (*ENDPOINTS, "issuer", "userinfo_endpoint")  # all else could become an option of the HTTP client
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError)  # what parsing others' documents may raise
+MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+)  # what parsing others' documents may raise
 
 
 class SignOnRefused(Exception):
