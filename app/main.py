@@ -76,7 +76,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
     )
     auth_routes = sessions.routes()
     if sign_on is not None:
-        at_provider = SignOnEndpoints(sign_on.provider, sign_on.service, sign_on.seal, sign_on.cookie, sessions.denied)
+        at_provider = SignOnEndpoints(sign_on.provider, sign_on.service, sign_on.seal, sign_on.cookie)
         auth_routes += at_provider.routes()
 
     rest = RestEndpoint(

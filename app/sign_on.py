@@ -38,7 +38,7 @@ class SignOn:
         self._policy = RolePolicy(roles, settings.oidc_default_role or None)
         self._session_service = session_service
         self._ports = SignOnPorts(
-            SqlIdentities(database), SqlUserWrites(database, new_id), events, events.announce, utc_now, new_id
+            SqlIdentities(database, SqlUserWrites(database, new_id)), events, events.announce, utc_now, new_id
         )
         self.cookie = RefreshCookie(_origin(settings))
         self.seal = Seal(ring, utc_now)

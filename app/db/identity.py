@@ -1,11 +1,14 @@
 """Statements on who a user is at a provider of single sign-on; links are made with users, in db/user_write.py."""
 
+from contextlib import AbstractAsyncContextManager
+
 from sqlalchemy import Text, bindparam, select
 
 from app.db.database import Database
 from app.db.statement import Statement
 from app.db.tables import user_identities, users
 from app.db.user import COLUMNS
+from app.db.user_write import SqlUserWork, SqlUserWrites
 from app.domain.session.model import Linked
 from app.domain.user.model import User
 
@@ -22,8 +25,11 @@ LINKED = Statement(
 
 
 class SqlIdentities:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, users: SqlUserWrites) -> None:
+        self._database, self._users = database, users
+
+    def work(self) -> AbstractAsyncContextManager[SqlUserWork]:
+        return self._users.work()
 
     async def fetch(self, issuer: str, subject: str) -> Linked | None:
         rows = await self._database.fetch(LINKED, of_issuer=issuer, of_subject=subject)

@@ -53,9 +53,9 @@ class SessionEndpoints:
         ]
 
     def _resource(self, route: str, handlers: Mapping[str, Handler]) -> Resource:
-        return Resource(route, handlers, self.denied)
+        return Resource(route, handlers, self._denied)
 
-    def denied(self, scope: Scope, error: DomainError) -> None:
+    def _denied(self, scope: Scope, error: DomainError) -> None:
         facts = about(scope)
         self._events_of(facts.actor, facts.request_id, client_of(scope)).denied(error)
 

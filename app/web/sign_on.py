@@ -38,17 +38,16 @@ class SignOnEndpoints:
         service_of: Callable[[Origin], SignOnService],
         seal: Seal,
         cookie: RefreshCookie,
-        denied: Callable[[Scope, DomainError], None],
     ) -> None:
         self._provider, self._service_of, self._seal = provider, service_of, seal
-        self._cookie, self._denied = cookie, denied
+        self._cookie = cookie
         self._prefix = cookie_name(COOKIE, cookie.secure)
 
     def routes(self) -> list[BaseRoute]:
         login, callback = ROUTES
         return [
-            Route(login, Resource(login, {"GET": self._login}, self._denied)),
-            Route(callback, Resource(callback, {"GET": self._callback}, self._denied)),
+            Route(login, Resource(login, {"GET": self._login}, _told_already)),
+            Route(callback, Resource(callback, {"GET": self._callback}, _told_already)),
         ]
 
     async def _login(self, request: Request, headers: Headers) -> Response:
@@ -106,6 +105,10 @@ class SignOnEndpoints:
 
     def _forget(self, response: Response, name: str) -> None:
         response.delete_cookie(name, "/", secure=self._cookie.secure, httponly=True, samesite="lax")
+
+
+def _told_already(scope: Scope, error: DomainError) -> None:
+    """Whoever is refused here is told of as a failed login."""
 
 
 def _query(request: Request, names: tuple[str, ...]) -> Mapping[str, str]:

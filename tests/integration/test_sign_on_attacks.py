@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
+import orjson
 import pytest
 
 from app.auth.breaker import FAILURES, PAUSE
@@ -140,7 +141,7 @@ async def test_login_without_its_cookie_or_with_one_that_was_made_up_is_refused(
         name = next(cookie.name for cookie in signing_on.client.cookies.jar if cookie.value == value)
     for made_up in ("", "x", value[:-4], value[:-8] + "AAAA" + value[-4:], of_other, "A" * 5_000, "é" * 9):
         signing_on.client.cookies.clear()
-        sent = {"cookie": f"{name}={made_up}".encode()}
+        sent = {b"cookie": f"{name}={made_up}".encode()}
         params = {"state": state_of(location), "code": signing_on.held.code(location), "iss": signing_on.held.issuer}
         response = await signing_on.client.get("/auth/oidc/callback", params=params, headers=sent)
         assert problem(response) == (400, "BAD_REQUEST"), made_up
@@ -350,8 +351,6 @@ async def test_keys_of_unknown_kinds_do_not_disturb(signing_on: SigningOn) -> No
 
 
 def _keys(keys: list[dict[str, str]]) -> bytes:
-    import orjson
-
     return b'{"keys":[' + b",".join(orjson.dumps(key) for key in keys) + b","
 
 

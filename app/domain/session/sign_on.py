@@ -13,7 +13,7 @@ from app.domain.session.ports import Identities
 from app.domain.session.service import SessionService
 from app.domain.user.events import Origin, entry_of, event_of
 from app.domain.user.model import User, UserAction
-from app.domain.user.ports import UserWork, UserWrites
+from app.domain.user.ports import UserWork
 from app.kernel.actor import Role
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import DuplicateEmail, Forbidden
@@ -30,7 +30,6 @@ class _Overtaken(Exception):
 @dataclass(frozen=True, slots=True)
 class SignOnPorts:
     identities: Identities
-    users: UserWrites
     events: SecurityEvents
     announce: Announce
     now: Clock
@@ -87,7 +86,7 @@ class SignOnService:
             {"issuer": person.issuer},
         )  # fmt: skip
         try:
-            async with ports.users.work() as work:
+            async with ports.identities.work() as work:
                 event = await self._write(work, None, user, "CREATE")
                 if not await work.link(user.id, person.issuer, person.subject, now, link):
                     raise _Overtaken
@@ -101,7 +100,7 @@ class SignOnService:
         return Linked(user, 0)
 
     async def _change_role(self, id: UserId, role: Role) -> None:
-        async with self._ports.users.work() as work:
+        async with self._ports.identities.work() as work:
             before = (await work.lock(id))[id]
             if before.role == role:  # another login of the same person was faster
                 return

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import Protocol
 
 from app.domain.security_event.model import SecurityEvent
@@ -45,11 +44,6 @@ class UserWork(Protocol):
 
     async def set_password(self, id: UserId, password_hash: str, event: SecurityEvent | None) -> None:
         """And the event, if there is one. Ends the user's sessions."""
-        ...
-
-    async def link(self, id: UserId, issuer: str, subject: str, at: datetime, event: SecurityEvent) -> bool:
-        """That the user is who the issuer of an identity calls so. False, and nothing is done, where that is somebody
-        already."""
         ...
 
 
