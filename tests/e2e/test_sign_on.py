@@ -123,14 +123,13 @@ def through_the_provider(site: Site, browser: httpx.Client, who: str) -> str:
 def test_unverified_email_is_left_away_and_the_callback_counts_once(site: Site) -> None:
     with httpx.Client() as browser:
         callback = through_the_provider(site, browser, "uma")
-        cookies = dict(browser.cookies)
+        begun = [cookie for cookie in browser.cookies.jar if cookie.name.startswith("feature_api_sign_on_")]
+        assert len(begun) == 1
         response = browser.get(callback)
         assert (response.status_code, response.headers["location"]) == (303, "/graphql")
         again = browser.get(callback)
         assert (again.status_code, again.json()["code"]) == (400, "BAD_REQUEST")
-        for name, value in cookies.items():
-            if name not in browser.cookies:
-                browser.cookies.set(name, value)
+        browser.cookies.jar.set_cookie(begun[0])
         replayed = browser.get(callback)  # with the cookie, too: the provider knows the code as spent
         assert (replayed.status_code, replayed.json()["code"]) == (401, "UNAUTHENTICATED")
     assert asyncio.run(users_of(site)) >= {("Uma", None, "USER")}
