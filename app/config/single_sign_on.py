@@ -51,7 +51,7 @@ class SingleSignOn(BaseSettings):
     @classmethod
     def _ask_who_it_is(cls, scopes: str) -> str:
         if "openid" not in scopes.split():
-            raise ValueError("`openid` must be among them")
+            raise ValueError("it must have `openid` among its words")
         return scopes
 
     @field_validator("oidc_role_map")

@@ -409,7 +409,7 @@ async def test_database_that_is_away_lets_nobody_in(signing_on: SigningOn) -> No
     location = await signing_on.begin()
     await signing_on.world.owner.execute("REVOKE SELECT ON user_identities FROM feature_api_app")
     response = await signing_on.back(location)
-    assert problem(response) == (500, "INTERNAL")
+    assert problem(response) == (500, "INTERNAL_ERROR")
     assert "user_identities" not in response.text
     assert COOKIE not in signing_on.client.cookies
 

@@ -286,6 +286,8 @@ def test_missing_address_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("day", ["2026-11-20", "2020-01-01"])
 def test_sunset_that_is_not_after_the_deprecation_is_refused(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
     assert "REST_V1_SUNSET" in refusal(monkeypatch, ENVIRONMENT="development", REST_V1_SUNSET=day)
+
+
 SIGN_ON = {
     **COMPLETE,
     "OIDC_ISSUER": "https://login.example.com/realms/one",
