@@ -147,6 +147,9 @@ class Provider:
         try:
             async with asyncio.timeout(self._patience):
                 yield
+        except SignOnRefused:  # it has answered
+            self._breaker.succeeded()
+            raise
         except (httpx2.HTTPError, OSError, *MALFORMED) as error:  # TimeoutError is an OSError
             log.warning("the provider of single sign-on fails", error=f"{type(error).__name__}: {error}"[:300])
             self._breaker.failed()

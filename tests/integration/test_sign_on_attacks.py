@@ -387,6 +387,17 @@ async def test_after_five_failures_the_provider_is_left_alone_for_half_a_minute(
     await signing_on.begin()
 
 
+async def test_provider_that_answers_no_is_there(signing_on: SigningOn, moment: Moment) -> None:
+    location = await signing_on.begin()
+    signing_on.held.paths["/token"] = (500, b"", {})
+    for _ in range(FAILURES):
+        assert problem(await signing_on.back(location)) == (503, "UNAVAILABLE")
+    signing_on.held.paths.clear()
+    moment.now += PAUSE
+    assert problem(await signing_on.back(location, code="unknown")) == (401, "UNAUTHENTICATED")
+    assert (await signing_on.back(location)).status_code == 303
+
+
 async def test_keys_and_endpoints_are_read_again_after_a_while(signing_on: SigningOn, moment: Moment) -> None:
     await signing_on.sign_on()
     signing_on.held.published = [OTHER_KEY]  # the provider has taken its key back
