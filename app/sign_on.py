@@ -48,6 +48,17 @@ class SignOn:
         return SignOnService(self._session_service(GUEST, origin), origin, self._ports, self._policy)
 
 
+def sign_on_of(
+    settings: Settings,
+    ring: KeyRing | None,
+    database: Database,
+    events: RecordedEvents,
+    session_service: Callable[[Actor, Origin], SessionService],
+) -> SignOn | None:
+    """None where no provider is set. Raises SettingsError."""
+    return SignOn(settings, ring, database, events, session_service) if settings.oidc_issuer else None
+
+
 def _origin(settings: Settings) -> str:
     """In development, where browsers of this machine find the server."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
