@@ -366,6 +366,14 @@ async def test_provider_that_hangs_is_given_up(signing_on: SigningOn, path: str,
     assert (await signing_on.sign_on()).status_code == 303
 
 
+async def test_provider_whose_answer_never_ends_is_given_up(signing_on: SigningOn, moment: Moment) -> None:
+    """Each byte comes in time."""
+    signing_on.held.dripping = {ISSUERS}
+    replace_provider(signing_on, moment, patience=0.3)
+    response = await asyncio.wait_for(signing_on.client.get("/auth/oidc/login"), 20)
+    assert problem(response) == (503, "UNAVAILABLE")
+
+
 async def test_after_five_failures_the_provider_is_left_alone_for_half_a_minute(
     signing_on: SigningOn, moment: Moment
 ) -> None:
