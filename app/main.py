@@ -37,10 +37,22 @@ from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
 from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
+from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
+from app.web.sign_on import SignOnEndpoints
 from app.wiring import Wiring
 
 ROUTES = frozenset(
-    {"/graphql", "/metrics", "/health", "/health/live", "/health/ready", "/health/startup", JWKS, *SESSION_ROUTES}
+    {
+        "/graphql",
+        "/metrics",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/health/startup",
+        JWKS,
+        *SESSION_ROUTES,
+        *SIGN_ON_ROUTES,
+    }
 )
 
 
@@ -55,7 +67,17 @@ def create_app(wiring: Wiring) -> ASGIApp:
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, wiring.once, _endpoint_settings(settings)
     )
 
-    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
+    sign_on = wiring.sign_on
+    sessions = SessionEndpoints(
+        wiring.actors.of,
+        wiring.session_service,
+        wiring.security_event_service,
+        sign_on.cookie if sign_on else None,
+    )
+    auth_routes = sessions.routes()
+    if sign_on is not None:
+        at_provider = SignOnEndpoints(sign_on.provider, sign_on.service, sign_on.seal, sign_on.cookie)
+        auth_routes += at_provider.routes()
 
     rest = RestEndpoint(
         (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
@@ -111,7 +133,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         Route("/metrics", metrics),
         keys,
         *health.routes(),
-        *sessions.routes(),
+        *auth_routes,
         *error_routes(),
         *static_routes(),
     ]

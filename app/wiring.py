@@ -69,6 +69,7 @@ from app.parts import (
     trusted_documents,
 )
 from app.resolvers.root import core, costs
+from app.sign_on import sign_on_of
 from app.telemetry import (
     DatabaseMetrics,
     DocumentMetrics,
@@ -96,7 +97,6 @@ class Wiring:
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.tokens = tokens_of(settings)
-        verifier = Verifier(self.tokens)
         self.api_token_actors = ApiTokenActors(
             stores.api_tokens.fetch_actor,
             stores.api_tokens.note_uses,
@@ -107,7 +107,7 @@ class Wiring:
         self.key_reader = self._key_reader()
         learn = [self.key_reader.learn] if self.key_reader else []
         self.actors = Actors(
-            verifier, stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
+            Verifier(self.tokens), stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
         )
         self._token_means = Means(
             stores.api_tokens,
@@ -129,6 +129,7 @@ class Wiring:
             utc_now,
             new_id,
         )
+        self.sign_on = sign_on_of(settings, self.ring, database, self.security_events, self.session_service)
         self._points = PointLimits(settings.guest_points, settings.user_points)
         self.policies = policies_of(settings)
         self.engine = Engine(
@@ -190,9 +191,8 @@ class Wiring:
         return SecurityEventService(actor, kept, self.security_events, request_id, client, utc_now)
 
     def session_service(self, actor: Actor, origin: Origin) -> SessionService:
-        lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
         ports = replace(self._session_ports, sessions=self._stores_of(actor).sessions)
-        return SessionService(actor, origin, ports, lifetimes, limits)
+        return SessionService(actor, origin, ports, lifetimes_of(self.settings), attempt_limits_of(self.settings))
 
     def _stores_of(self, actor: Actor, joined: JoinedDatabase | None = None) -> Stores:
         """As far as a request of the actor's may reach, whatever it asks for."""
@@ -209,8 +209,7 @@ class Wiring:
         )
 
     def _documents(self) -> Documents:
-        settings, record = self.settings, DocumentMetrics(self.registry).record
-        ttl = settings.persisted_query_ttl
+        settings, record, ttl = self.settings, DocumentMetrics(self.registry).record, self.settings.persisted_query_ttl
         store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
         return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
 
@@ -218,8 +217,8 @@ class Wiring:
         """None where no key ring is given: then all keys are those of the settings."""
         if self.ring is None:
             return None
-        fetch = SqlSigningKeys(self.database, new_id).fetch_all
-        return KeyReader(fetch, KeyMaker(self.ring), self.tokens.stored, utc_now)
+        keys = SqlSigningKeys(self.database, new_id)
+        return KeyReader(keys.fetch_all, KeyMaker(self.ring), self.tokens.stored, utc_now)
 
     def public_keys(self) -> list[dict[str, str]]:
         """Of this moment: those that tokens are checked with."""
@@ -240,6 +239,8 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        if self.sign_on is not None:
+            await self.sign_on.provider.close()
         await self._redis_buckets.close()
         self.passwords.close()
         await self.redis.aclose()

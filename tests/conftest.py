@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.fixtures.embedded",
     "tests.fixtures.rotation",
     "tests.fixtures.sessions",
+    "tests.fixtures.sign_on",
 ]

@@ -11,6 +11,7 @@ from app.config.identity import Identity
 from app.config.limits import Limits
 from app.config.protections import Protections
 from app.config.rest import Rest
+from app.config.single_sign_on import SingleSignOn
 
 type Environment = Literal["development", "production"]
 
@@ -19,7 +20,7 @@ class SettingsError(Exception):
     """One line per setting that is wrong, with what to do about it."""
 
 
-class Settings(Identity, Limits, Protections, Rest):
+class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
     """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -107,6 +108,12 @@ class Settings(Identity, Limits, Protections, Rest):
             if not any((self.jwt_keys, self.jwt_keys_file, self.encryption_keys, self.encryption_keys_file)):
                 keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
                 raise ValueError(f"{keys} must be set in production")
+            if self.oidc_issuer is not None:
+                if self.public_url is None:
+                    raise ValueError("PUBLIC_URL must be set in production with OIDC_ISSUER")
+                if self.encryption_keys is None and self.encryption_keys_file is None:
+                    keys = "ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE"
+                    raise ValueError(f"{keys} must be set in production with OIDC_ISSUER")
         return self
 
     @model_validator(mode="after")

@@ -70,6 +70,15 @@ security_events = Table(  # append-only, forgotten after a time
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
 )
 
+user_identities = Table(
+    "user_identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
 features = Table(
     "features",
     metadata,
