@@ -292,7 +292,7 @@ async def test_failure_below_a_write_that_stands_is_kept_with_it(world: World, m
 async def test_statement_that_fails_below_a_write_undoes_it(world: World) -> None:
     """Else the answer would tell of a feature that is not there."""
     feature = await world.create("old")
-    await world.owner.execute("REVOKE SELECT ON users FROM feature_api_app")
+    await world.owner.execute("REVOKE SELECT ON users FROM feature_api_app, feature_api_guarded")
     asked = {"query": RENAME, "variables": {"id": feature["id"], "name": "new"}}
     answer = await world.post(asked, "user", **{"idempotency-key": "k1"})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
