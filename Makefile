@@ -89,6 +89,8 @@ lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml 
 		--extra embedded pyproject.toml --quiet -o requirements/run.txt
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
 		--extra embedded --extra dev pyproject.toml --quiet -o requirements/dev.txt
+	.venv-lock/bin/uv pip compile --universal --python-version 3.12 --generate-hashes --no-header \
+		--constraint requirements/run.txt pyproject.toml --quiet -o requirements/serve.txt
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data
