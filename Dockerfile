@@ -29,12 +29,21 @@ RUN npm --prefix web run build
 
 # The code, compiled beforehand: a read-only root cannot keep what Python compiles.
 FROM packages AS code
+WORKDIR /build
+COPY requirements/run.txt ./
+RUN awk '/^[a-z]/ { wanted = /^setuptools=/ } wanted' run.txt > setuptools.txt \
+ && python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
+      --require-hashes --no-deps -r setuptools.txt
 WORKDIR /srv/feature-api
+COPY pyproject.toml README.md ./
 COPY alembic alembic
 COPY app app
 COPY --from=page /build/app/web/static app/web/static
 COPY schema.graphql ./
-RUN python -m compileall -q /srv/feature-api/app /srv/feature-api/alembic
+# The project's name and version beside it, for who asks importlib.metadata.
+RUN python -c 'from setuptools import setup; setup()' -q egg_info \
+ && rm pyproject.toml README.md \
+ && python -m compileall -q app alembic
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="feature-api" \

@@ -140,7 +140,10 @@ class SecurityMetrics:
             registry=registry,
         )
         self._waiting = Gauge(
-            "feature_api_security_events_waiting", "Security events that are not in the table yet.", registry=registry
+            "feature_api_security_events_waiting",
+            "Security events that are not in the table yet.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def told(self, kind: str) -> None:

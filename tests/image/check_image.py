@@ -12,20 +12,20 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.auth.key_ring import new_key
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.embedded import soon
 from tests.fixtures.server import ROOT, free_port
 from tests.fixtures.servers import Servers
 
 TAG = "localhost/feature-api:image-test"
-KEYS = "ZmVhdHVyZS1hcGktaW1hZ2UtdGVzdC1rZXktMzJieXQ="
+KEYS = new_key()
 BODY = b'{"query": "{ __typename }"}'
 
 
@@ -104,7 +104,7 @@ for top in ("/srv", "/opt", "/usr", "/etc"):
     assert not [one for folder, _, _ in os.walk(top) for one in [folder] if os.access(one, os.W_OK)], top
 """
     found = podman("run", "--rm", "--entrypoint", "python", image, "-c", script, check=False)
-    assert (found.returncode, found.stderr) == (0, "")
+    assert found.returncode == 0, found.stderr
 
 
 def test_it_migrates_with_the_owners_url_alone(image: str, database: tuple[str, str]) -> None:
@@ -120,9 +120,10 @@ def test_it_serves_on_a_read_only_root_and_is_well(image: str, database: tuple[s
         assert (found.status_code, found.json()) == (200, {"data": {"viewer": None}})
         assert podman("healthcheck", "run", name, check=False).returncode == 0
         assert podman("exec", name, "touch", "/srv/x", check=False).returncode != 0
-        made = podman("exec", name, "feature-api", "keys", "rotate")
+        owner = f"DATABASE_OWNER_URL={database[0]}"
+        made = podman("exec", "--env", owner, name, "feature-api", "keys", "rotate")
         assert "signs from" in made.stderr
-        listed = podman("exec", name, "feature-api", "keys", "list")
+        listed = podman("exec", "--env", owner, name, "feature-api", "keys", "list")
         assert len(listed.stdout.splitlines()) == 1
 
 
@@ -152,11 +153,3 @@ def test_workers_share_their_metrics_in_tmp(image: str, database: tuple[str, str
         assert sum(one.value for one in samples if one.labels["route"] == "/graphql") == 30
         podman("stop", "--time", "30", name)
         assert podman("wait", name).stdout.strip() == "0"
-
-
-def test_build_takes_no_more_than_it_needs() -> None:
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    assert lines[1] == "*"
-    for line in lines:
-        if line.startswith("!"):
-            assert Path(ROOT, line[1:]).exists(), line

@@ -13,7 +13,7 @@ from app.auth.key_ring import read_ring
 from app.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-OURS = ("migrate", "api")
+OURS = ("migrate", "api", "operate")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def services() -> dict[str, Any]:
 
 
 def test_no_container_may_write_or_become_more_than_it_is(services: dict[str, Any]) -> None:
-    assert set(services) == {"postgres", "valkey", "migrate", "api", "gateway"}
+    assert set(services) == {"postgres", "valkey", "migrate", "api", "operate", "gateway"}
     for name, service in services.items():
         assert (name, service["read_only"], service["cap_drop"]) == (name, True, ["ALL"])
         assert service["security_opt"] == ["no-new-privileges:true"]
@@ -41,8 +41,9 @@ def test_servers_start_when_the_migration_is_done(services: dict[str, Any]) -> N
 
 def test_settings_exist_and_the_owner_is_known_to_the_migration_alone(services: dict[str, Any]) -> None:
     given = {name: set(services[name]["environment"]) for name in OURS}
-    assert {name.lower() for name in given["api"] | given["migrate"]} <= set(Settings.model_fields)
+    assert {name.lower() for name in given["api"] | given["operate"]} <= set(Settings.model_fields)
     assert given["migrate"] == {"DATABASE_OWNER_URL"} and "DATABASE_OWNER_URL" not in given["api"]
+    assert services["operate"]["profiles"] == ["operate"]  # by hand alone
     subnet = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]["inside"]["ipam"]["config"]
     assert subnet == [{"subnet": services["api"]["environment"]["TRUSTED_PROXIES"]}]
 
