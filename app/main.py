@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
 from app.jobs.idempotency import purge_answers
+from app.jobs.measures import keep_measured
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
 from app.jobs.sessions import purge_sessions
@@ -24,7 +25,7 @@ from app.kernel.clock import utc_now
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
-from app.telemetry import exposition
+from app.telemetry import exposition, metrics_are_shared
 from app.web.answer import Statuses
 from app.web.error_pages import error_routes
 from app.web.graphiql import static_routes
@@ -56,12 +57,13 @@ ROUTES = frozenset(
 )
 
 
-def create_app(wiring: Wiring) -> ASGIApp:
-    """The wiring is closed when the application is."""
+def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> ASGIApp:
+    """The wiring is closed when the application is. `leaving`: is the process told to stop?"""
     settings = wiring.settings
     health = Health(
         {"database": wiring.database_answers, "migrations": wiring.migrations_are_current},
         {"redis": wiring.redis_answers},
+        leaving,
     )
     endpoint = GraphQLEndpoint(
         wiring.engine, wiring.documents, wiring.actors.of, wiring.context, wiring.once, _endpoint_settings(settings)
@@ -93,9 +95,12 @@ def create_app(wiring: Wiring) -> ASGIApp:
         ),
     )
 
-    async def metrics(request: Request) -> Response:
+    def measure() -> None:
         wiring.database_metrics.connections(wiring.row_security.lent, wiring.row_security.open)
         wiring.security_events.count()
+
+    async def metrics(request: Request) -> Response:
+        measure()
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @asynccontextmanager
@@ -111,6 +116,8 @@ def create_app(wiring: Wiring) -> ASGIApp:
         ]
         if wiring.key_reader:
             jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
+        if metrics_are_shared():
+            jobs.append(asyncio.create_task(keep_measured(measure)))
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,

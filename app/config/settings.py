@@ -28,6 +28,12 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
     environment: Environment = Field("production", description="`development` shows GraphiQL and lets `token` mint.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    shutdown_delay: float = Field(
+        0,
+        ge=0,
+        le=300,
+        description="Seconds after SIGTERM in which all is still answered, but /health/ready is 503.",
+    )
     data_dir: Path = Field(Path(".data"), description="Where the embedded servers and the development key live.")
 
     database_url: SecretStr | None = Field(
