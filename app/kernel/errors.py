@@ -4,18 +4,16 @@ DomainError
 ├── InvalidInput         a value breaks a rule; one Problem per bad field
 ├── NotFound             no such object, or the actor may not see it
 ├── DuplicateName        the owner has another live feature of that name
-├── LimitExceeded        the owner has as many active features as allowed
-├── TokenLimitExceeded   the user has as many live API tokens as allowed
+├── LimitExceeded        the owner has as many active features as allowed; TokenLimitExceeded: the user live tokens
 ├── InvalidTransition    the status does not lead there
 ├── StaleVersion         the object changed since the caller read it
 ├── DuplicateEmail       another user has that email
 ├── LastAdmin            nobody would be left who may administer users
-├── Undone               another of the items that were to be done together was refused
 ├── Unauthenticated      a guest asks for what only users may have
 ├── Forbidden            the actor sees the object, but may not do this to it
 ├── BadUserInput         an argument, id or cursor that no correct client sends
 ├── QueryTooComplex      the operation costs more than one request may
-├── KeyReused, KeyInProgress  of an Idempotency-Key: in key_errors.py
+├── (elsewhere)          KeyReused, KeyInProgress: key_errors.py; Undone: domain/feature/bulk.py
 ├── RateLimited          the actor has spent the points of this minute
 │   └── TooManyAttempts  too many logins or refreshes in this minute
 └── Unavailable          a server that we need is away or too slow; try again
@@ -165,16 +163,6 @@ class LastAdmin(DomainError):
 
     def __init__(self, path: Path) -> None:
         super().__init__("This is the last administrator who is not disabled: make another one first.", path)
-
-
-class Undone(DomainError):
-    """`culprit`: the place of the item that was refused, counted from 0."""
-
-    code = "UNDONE"
-
-    def __init__(self, culprit: int) -> None:
-        super().__init__(f"Nothing was done, since item {culprit} was refused, and all were to be done or none.")
-        self.culprit = culprit
 
 
 class Unauthenticated(DomainError):

@@ -59,6 +59,7 @@ class Case:
 
 # GraphQL's alone, and v2's.
 OF_OTHERS = {"BAD_USER_INPUT", "QUERY_TOO_COMPLEX", "TOKEN_LIMIT_EXCEEDED", "PRECONDITION_REQUIRED", "UNDONE"}
+OF_OTHERS |= {"BAD_REQUEST", "DUPLICATE_EMAIL", "LAST_ADMIN"}
 ONE = f"{V1}/{{id}}"
 CASES: dict[str, Case] = {
     "create": Case("POST", body=FULL),

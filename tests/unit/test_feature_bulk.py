@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 
 from app.domain.feature import acts
-from app.domain.feature.bulk import Creation, Doing, Item, Outcome, Update
+from app.domain.feature.bulk import Creation, Doing, Item, Outcome, Undone, Update
 from app.domain.feature.inputs import FeatureDraft, FeaturePatch
 from app.domain.feature.model import Feature
 from app.domain.feature.service import FeatureService
 from app.kernel.actor import GUEST, Actor
-from app.kernel.errors import Unauthenticated, Unavailable, Undone
+from app.kernel.errors import Unauthenticated, Unavailable
 from app.kernel.ids import FeatureId, UserId
 from tests.fixtures.memory import MemoryFeatures
 

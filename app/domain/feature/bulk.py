@@ -40,6 +40,16 @@ class Doing:
     expected_version: int | None
 
 
+class Undone(DomainError):
+    """`culprit`: the place of the item that was refused, counted from 0."""
+
+    code = "UNDONE"
+
+    def __init__(self, culprit: int) -> None:
+        super().__init__(f"Nothing was done, since item {culprit} was refused, and all were to be done or none.")
+        self.culprit = culprit
+
+
 type Item = Creation | Update | Doing
 type Step = Change | Doing  # what an item comes to, before anything is read
 type Outcome = Feature | DomainError

@@ -18,7 +18,7 @@ from app.domain.feature.model import (
 from app.domain.feature.ports import FeaturePage, Features, FeatureWork
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
-from app.kernel.errors import DomainError, NotFound, StaleVersion, Unavailable, Undone
+from app.kernel.errors import DomainError, NotFound, StaleVersion, Unavailable
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
@@ -173,7 +173,7 @@ class FeatureService:
             raise
         except DomainError as error:
             culprit = len(steps) if len(steps) < len(items) else len(written)
-            return [error if place == culprit else Undone(culprit) for place in range(len(items))]
+            return [error if place == culprit else bulk.Undone(culprit) for place in range(len(items))]
         return written
 
     async def _write(self, work: FeatureWork, step: bulk.Step, found: Mapping[FeatureId, Feature]) -> Feature:
