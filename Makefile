@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
-.PHONY: web clients audit lock clean
+.PHONY: web clients audit lock image-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -85,12 +85,17 @@ audit: .venv/bin/python ## dangerous calls in our code, known vulnerabilities in
 		.venv-audit/bin/pip install --quiet bandit==1.9.4 pip-audit==2.10.1; }
 	@.venv-audit/bin/python -m tests.audit
 
+image-test: $(DEV) ## build the image and run it, roll servers behind gateways: make image-test IMAGE_BUILD="podman build --build-arg BASE=…"
+	$(if $(IMAGE_BUILD),IMAGE_BUILD='$(IMAGE_BUILD)') $(BIN)/pytest -q tests/image/check_image.py tests/image/check_rolling.py $(ARGS)
+
 lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml allows
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
 		--extra embedded pyproject.toml --quiet -o requirements/run.txt
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
 		--extra embedded --extra dev pyproject.toml --quiet -o requirements/dev.txt
+	.venv-lock/bin/uv pip compile --universal --python-version 3.12 --generate-hashes --no-header \
+		--constraint requirements/run.txt pyproject.toml --quiet -o requirements/serve.txt
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data

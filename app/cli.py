@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from app.published import OPENAPI, SCHEMA, StaleSchemaError
 from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
-from app.serving import run_locally, serve_forever
+from app.serving import run_locally, serve_forever, serve_with_workers
 from app.telemetry import configure_logging
 
 CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"
@@ -94,6 +95,18 @@ def _servers(log: Literal["error", "info"] = "error") -> Iterator[Settings]:
         yield settings
 
 
+@contextmanager
+def _database() -> Iterator[str]:
+    """The owner's URL, for what needs no Redis and no keys."""
+    url = _development().owner_url
+    if url is not None:
+        configure_logging("error", "auto")
+        yield url
+        return
+    with _servers() as settings:
+        yield _owner_url(settings)
+
+
 def _owner_url(settings: Settings) -> str:
     url = settings.owner_url
     assert url is not None  # local_servers sees to it
@@ -107,9 +120,18 @@ def run() -> None:
 
 
 @cli.command()
-def serve() -> None:
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each has its own pool of connections.")] = 1,
+    inherited: Annotated[int | None, typer.Option("--socket", min=0, hidden=True)] = None,
+) -> None:
     """Serves with the servers of DATABASE_URL and REDIS_URL; it neither migrates nor seeds."""
-    serve_forever(read_settings())
+    settings = read_settings()
+    if inherited is not None:
+        serve_forever(settings, listener=socket.socket(fileno=inherited))
+    elif workers > 1:
+        serve_with_workers(settings, workers)
+    else:
+        serve_forever(settings)
 
 
 @cli.command("migrate")
@@ -117,8 +139,8 @@ def migrate_command(
     revision: Annotated[str, typer.Argument(help="`head`, `base`, a revision, or -1 for one back.")] = "head",
 ) -> None:
     """Brings the database to a revision of its schema, as its owner."""
-    with _servers() as settings:
-        migrate(_owner_url(settings), revision)
+    with _database() as url:
+        migrate(url, revision)
     people.print(f"The database is at {revision}.")
 
 

@@ -1,10 +1,13 @@
 """RequestContext: the actor and one service per capability; it knows no framework."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import field
 
 from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
 from app.domain.feature.service import FeatureService
+from app.domain.idempotency.model import KeptAnswer, KeyedRequest
 from app.domain.rate_limit.service import RateLimitService
 from app.domain.security_event.service import SecurityEventService
 from app.domain.user.administration import UserAdministration
@@ -26,3 +29,20 @@ class RequestContext:
     security_event: SecurityEventService
     api_token: ApiTokenService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it
+
+
+@value
+class Once:
+    """A keyed request: what it was answered before, or else the context whose writes wait for `keep`, which commits
+    them together with the answer. Raises Unavailable where any of them failed."""
+
+    context: RequestContext
+    kept: KeptAnswer | None
+    keep: Callable[[KeptAnswer], Awaitable[None]]
+
+
+# Takes the actor, the request's id, the caller's address and the operation's cost in points.
+type ContextOf = Callable[[Actor, str, str, int], RequestContext]
+# The same for a keyed request. What is not kept when the block ends was not done. Raises KeyReused, KeyInProgress and
+# Unavailable.
+type OnceOf = Callable[[KeyedRequest, Actor, str, str, int], AbstractAsyncContextManager[Once]]

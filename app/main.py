@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 
@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
+from app.jobs.idempotency import purge_answers
+from app.jobs.measures import keep_measured
 from app.jobs.notes import keep_notes
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
@@ -23,7 +25,7 @@ from app.kernel.clock import utc_now
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
-from app.telemetry import exposition
+from app.telemetry import exposition, metrics_are_shared
 from app.web.answer import Statuses
 from app.web.contract import ROUTES as CONTRACT_ROUTES
 from app.web.contract import contract_routes
@@ -38,24 +40,37 @@ from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
 from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
+from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
+from app.web.sign_on import SignOnEndpoints
 from app.wiring import Wiring
 
 HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
-ROUTES = frozenset({"/graphql", "/metrics", *HEALTH, JWKS, *SESSION_ROUTES, *CONTRACT_ROUTES})
+ROUTES = frozenset({"/graphql", "/metrics", *HEALTH, JWKS, *SESSION_ROUTES, *SIGN_ON_ROUTES, *CONTRACT_ROUTES})
 
 
-def create_app(wiring: Wiring) -> ASGIApp:
-    """The wiring is closed when the application is."""
+def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> ASGIApp:
+    """The wiring is closed when the application is. `leaving`: is the process told to stop?"""
     settings = wiring.settings
     health = Health(
         {"database": wiring.database_answers, "migrations": wiring.migrations_are_current},
         {"redis": wiring.redis_answers},
+        leaving,
     )
     endpoint = GraphQLEndpoint(
-        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, _endpoint_settings(settings)
+        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, wiring.once, _endpoint_settings(settings)
     )
 
-    sessions = SessionEndpoints(wiring.actors.of, wiring.session_service, wiring.security_event_service)
+    sign_on = wiring.sign_on
+    sessions = SessionEndpoints(
+        wiring.actors.of,
+        wiring.session_service,
+        wiring.security_event_service,
+        sign_on.cookie if sign_on else None,
+    )
+    auth_routes = sessions.routes()
+    if sign_on is not None:
+        at_provider = SignOnEndpoints(sign_on.provider, sign_on.service, sign_on.seal, sign_on.cookie)
+        auth_routes += at_provider.routes()
 
     versions = (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version())
     product = metadata.version("feature-api")
@@ -63,14 +78,18 @@ def create_app(wiring: Wiring) -> ASGIApp:
         versions,
         wiring.actors.of,
         wiring.context,
+        wiring.once,
         ActLimits(wiring.limiter, wiring.policies),
-        RestSettings(product, settings.max_body_bytes, settings.max_query_bytes),
+        RestSettings(product, settings.max_body_bytes, settings.max_query_bytes, settings.max_import_bytes),
         wiring.legacy_calls.count,
     )
 
-    async def metrics(request: Request) -> Response:
+    def measure() -> None:
         wiring.database_metrics.connections(wiring.row_security.lent, wiring.row_security.open)
         wiring.security_events.count()
+
+    async def metrics(request: Request) -> Response:
+        measure()
         return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @asynccontextmanager
@@ -83,9 +102,12 @@ def create_app(wiring: Wiring) -> ASGIApp:
             asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
             asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
+            asyncio.create_task(purge_answers(wiring.kept_answers.purge, utc_now)),
         ]
         if wiring.key_reader:
             jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
+        if metrics_are_shared():
+            jobs.append(asyncio.create_task(keep_measured(measure)))
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
         # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
@@ -108,7 +130,7 @@ def create_app(wiring: Wiring) -> ASGIApp:
         Route("/metrics", metrics),
         keys,
         *health.routes(),
-        *sessions.routes(),
+        *auth_routes,
         *error_routes(),
         *contract_routes(versions, product),
         *static_routes(),

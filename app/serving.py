@@ -1,9 +1,12 @@
-"""The server process: one that serves what it is given, and one that brings everything along (`make run`)."""
+"""The server process: one that serves what it is given, several of it, and one that brings everything along."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -26,17 +29,25 @@ from app.telemetry import configure_logging
 from app.web.connection import ConnectionLimits, guarded
 from app.web.protections import SecurityHeaders
 from app.wiring import Wiring
+from app.workers import Workers, listening
 
 DRAIN = 20  # seconds for requests that are under way when the process is told to stop
 people = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def serve_forever(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Until SIGINT or SIGTERM; requests under way are answered first. Raises SettingsError."""
+def serve_forever(
+    settings: Settings, ready: Callable[[], None] = lambda: None, listener: socket.socket | None = None
+) -> None:
+    """Until SIGINT or SIGTERM; requests under way are answered first. Raises SettingsError.
+
+    `listener`: the socket of all workers, if it is one of them.
+    """
     configure_logging(settings.log_level, settings.log_format)
-    check_port(settings)
+    if listener is None:
+        check_port(settings)
+    leaving = threading.Event()
     config = uvicorn.Config(
-        create_app(Wiring(settings)),
+        create_app(Wiring(settings), leaving.is_set),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -50,7 +61,19 @@ def serve_forever(settings: Settings, ready: Callable[[], None] = lambda: None) 
         proxy_headers=False,  # the application reads them, from TRUSTED_PROXIES alone
         timeout_graceful_shutdown=DRAIN,
     )
-    _Server(config, ready).run()
+    _Server(config, ready, leaving, settings.shutdown_delay).run(None if listener is None else [listener])
+
+
+def serve_with_workers(settings: Settings, count: int) -> NoReturn:
+    """The same as `count` processes behind one socket. Raises SettingsError."""
+    configure_logging(settings.log_level, settings.log_format)
+    check_port(settings)
+    with listening(settings.host, settings.port) as listener:
+
+        def command(number: int) -> list[str]:
+            return [sys.executable, "-m", "app", "serve", "--socket", str(number)]
+
+        sys.exit(Workers(count, command, os.environ).run(listener))
 
 
 def run_locally(settings: Settings, catalogue: Path) -> None:
@@ -92,16 +115,32 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready; told to stop by SIGTERM, it says that it is leaving, and stops `delay` seconds later."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], leaving: threading.Event, delay: float
+    ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._leaving, self._delay = ready, leaving, delay
+        self._end: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and self._delay and not self._leaving.is_set():
+            self._end = time.monotonic() + self._delay
+            self._leaving.set()
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._end is not None and time.monotonic() >= self._end:
+            self._end = None
+            self.handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
 
 
 async def _prepare(settings: Settings, catalogue: Path) -> None:

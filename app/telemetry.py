@@ -1,12 +1,14 @@
 """Logs and metrics: how they are written, and which there are (R61, R63)."""
 
 import logging
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from hashlib import sha256
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,12 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+# Folder of the metrics that the workers of one server share; prometheus_client reads it as it is imported.
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+_collect: Callable[[CollectorRegistry], object] = MultiProcessCollector  # neither has types
+_forget: Callable[[int, str], object] = mark_process_dead
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_REQUEST: Mapping[str, str] = MappingProxyType({})
 REQUEST: ContextVar[Mapping[str, str]] = ContextVar(
@@ -108,7 +115,13 @@ class DatabaseMetrics:
             registry=registry,
         )
         self._of = cache(self._seconds.labels)
-        self._connections = Gauge("database_connections", "Connections of the pool.", ("state",), registry=registry)
+        self._connections = Gauge(
+            "database_connections",
+            "Connections of the pool.",
+            ("state",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
 
     def record(self, statement: str, seconds: float) -> None:
         self._of(statement).observe(seconds)
@@ -128,7 +141,10 @@ class SecurityMetrics:
             registry=registry,
         )
         self._waiting = Gauge(
-            "feature_api_security_events_waiting", "Security events that are not in the table yet.", registry=registry
+            "feature_api_security_events_waiting",
+            "Security events that are not in the table yet.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def told(self, kind: str) -> None:
@@ -175,6 +191,7 @@ class RateLimitMetrics:
             "1 for what holds the buckets of the rate limits at the moment.",
             ("backend",),
             registry=registry,
+            multiprocess_mode="livemax",  # both are 1 where workers differ
         )
         self._redis, self._local = backend.labels("redis"), backend.labels("local")
         self._fallbacks = Counter(
@@ -197,8 +214,21 @@ def hashed(id: UUID) -> str:
     return sha256(id.bytes).hexdigest()[:16]
 
 
+def metrics_are_shared() -> bool:
+    return SHARED_METRICS in os.environ
+
+
 def exposition(registry: CollectorRegistry) -> bytes:
+    """Of all workers, where they share their metrics; else of this process."""
+    if metrics_are_shared():
+        registry = CollectorRegistry()
+        _collect(registry)
     return generate_latest(registry)
+
+
+def forget_process(pid: int, folder: Path) -> None:
+    """What a process that ended was holding is held no more; what it counted stays."""
+    _forget(pid, str(folder))
 
 
 def _dumps(event: Any, **_: Any) -> str:

@@ -1,6 +1,9 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from secrets import token_bytes
 from time import monotonic
@@ -20,19 +23,18 @@ from app.auth.passwords import BoundedPasswords
 from app.auth.stored_keys import KeyMaker, KeyReader
 from app.auth.tokens import Verifier
 from app.config.settings import Settings
-from app.context import RequestContext
+from app.context import Once, RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
+from app.db.idempotency import SqlKeptAnswers
+from app.db.joined import JoinedDatabase
 from app.db.migrations import fetch_applied, newest
 from app.db.row_security import RowSecurity
-from app.db.security_event import SqlSecurityEvents
 from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
-from app.db.user import SqlUsers
-from app.db.user_audit import SqlUserEntries
-from app.db.user_write import SqlUserWrites
+from app.db.stores import Stores, stores_on
 from app.domain.api_token import rules as api_token_rules
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
@@ -40,6 +42,7 @@ from app.domain.audit import rules as audit_rules
 from app.domain.audit.service import AuditService
 from app.domain.feature import rules as feature_rules
 from app.domain.feature.service import FeatureService
+from app.domain.idempotency.model import KeyedRequest
 from app.domain.rate_limit.model import PointLimits
 from app.domain.rate_limit.service import Limiter, RateLimitService
 from app.domain.security_event.service import SecurityEventService
@@ -67,6 +70,7 @@ from app.parts import (
     trusted_documents,
 )
 from app.resolvers.root import core, costs
+from app.sign_on import sign_on_of
 from app.telemetry import (
     DatabaseMetrics,
     DocumentMetrics,
@@ -76,20 +80,6 @@ from app.telemetry import (
     SecurityMetrics,
 )
 from app.web.documents import Documents
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """What services reach data through. The wiring's own see every row: for jobs, and to find out who asks."""
-
-    users: SqlUsers
-    features: SqlFeatures
-    entries: SqlEntries
-    user_writes: SqlUserWrites
-    user_entries: SqlUserEntries
-    security_events: SqlSecurityEvents
-    api_tokens: SqlApiTokens
-    sessions: SqlSessions
 
 
 class Wiring:
@@ -104,16 +94,8 @@ class Wiring:
         database, walled = self.database, settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings)
-        self.stores = stores = Stores(
-            SqlUsers(database),
-            SqlFeatures(database),
-            SqlEntries(database),
-            SqlUserWrites(database, new_id),
-            SqlUserEntries(database),
-            SqlSecurityEvents(database),
-            SqlApiTokens(database, new_id),
-            SqlSessions(database),
-        )
+        self.stores = stores = stores_on(database)
+        self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.legacy_calls = legacy_calls_of(database, self.registry)
         self.tokens = tokens_of(settings)
@@ -149,6 +131,7 @@ class Wiring:
             utc_now,
             new_id,
         )
+        self.sign_on = sign_on_of(settings, self.ring, database, self.security_events, self.session_service)
         self._points = PointLimits(settings.guest_points, settings.user_points)
         self.policies = policies_of(settings)
         self.engine = Engine(
@@ -164,7 +147,20 @@ class Wiring:
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
-        stores, limit, means = self._stores_of(actor), self.settings.active_feature_limit, self._token_means
+        return self._context(actor, request_id, client, cost, self._stores_of(actor))
+
+    @asynccontextmanager
+    async def once(
+        self, request: KeyedRequest, actor: Actor, request_id: str, client: str, cost: int
+    ) -> AsyncIterator[Once]:
+        """A context whose every statement is in the transaction that keeps the answer."""
+        async with self.kept_answers.attempt(request) as attempt:
+            stores = self._stores_of(actor, attempt.database)
+            context = self._context(actor, request_id, client, cost, stores)
+            yield Once(context, attempt.kept, attempt.keep)
+
+    def _context(self, actor: Actor, request_id: str, client: str, cost: int, stores: Stores) -> RequestContext:
+        limit, means = self.settings.active_feature_limit, self._token_means
         if stores is not self.stores:
             means = replace(means, tokens=stores.api_tokens)
         return RequestContext(
@@ -185,26 +181,29 @@ class Wiring:
                 utc_now,
                 new_id,
             ),
-            self.security_event_service(actor, request_id, client),
+            self.security_event_service(actor, request_id, client, stores),
             ApiTokenService(actor, means, request_id, client),
         )
 
-    def security_event_service(self, actor: Actor, request_id: str, client: str) -> SecurityEventService:
-        kept = self.stores.security_events
+    def security_event_service(
+        self, actor: Actor, request_id: str, client: str, stores: Stores | None = None
+    ) -> SecurityEventService:
+        """Without `stores` on the wiring's own."""
+        kept = (stores or self.stores).security_events
         return SecurityEventService(actor, kept, self.security_events, request_id, client, utc_now)
 
     def session_service(self, actor: Actor, origin: Origin) -> SessionService:
-        lifetimes, limits = lifetimes_of(self.settings), attempt_limits_of(self.settings)
         ports = replace(self._session_ports, sessions=self._stores_of(actor).sessions)
-        return SessionService(actor, origin, ports, lifetimes, limits)
+        return SessionService(actor, origin, ports, lifetimes_of(self.settings), attempt_limits_of(self.settings))
 
-    def _stores_of(self, actor: Actor) -> Stores:
+    def _stores_of(self, actor: Actor, joined: JoinedDatabase | None = None) -> Stores:
         """As far as a request of the actor's may reach, whatever it asks for."""
+        stores = self.stores if joined is None else stores_on(joined)
         if not self.row_security.on:
-            return self.stores
-        of = self.row_security.database_of
+            return stores
+        of = partial(self.row_security.database_of, joined=joined)
         return replace(
-            self.stores,  # of users, too: their names are for everybody
+            stores,  # of users, too: their names are for everybody
             features=SqlFeatures(of(actor.widest(feature_rules.EVERY))),
             entries=SqlEntries(of(actor.widest([audit_rules.READ]))),
             api_tokens=SqlApiTokens(of(actor.widest([api_token_rules.OWN])), new_id),
@@ -212,8 +211,7 @@ class Wiring:
         )
 
     def _documents(self) -> Documents:
-        settings, record = self.settings, DocumentMetrics(self.registry).record
-        ttl = settings.persisted_query_ttl
+        settings, record, ttl = self.settings, DocumentMetrics(self.registry).record, self.settings.persisted_query_ttl
         store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
         return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
 
@@ -221,8 +219,8 @@ class Wiring:
         """None where no key ring is given: then all keys are those of the settings."""
         if self.ring is None:
             return None
-        fetch = SqlSigningKeys(self.database, new_id).fetch_all
-        return KeyReader(fetch, KeyMaker(self.ring), self.tokens.stored, utc_now)
+        keys = SqlSigningKeys(self.database, new_id)
+        return KeyReader(keys.fetch_all, KeyMaker(self.ring), self.tokens.stored, utc_now)
 
     def public_keys(self) -> list[dict[str, str]]:
         """Of this moment: those that tokens are checked with."""
@@ -243,6 +241,8 @@ class Wiring:
             return False
 
     async def close(self) -> None:
+        if self.sign_on is not None:
+            await self.sign_on.provider.close()
         await self._redis_buckets.close()
         self.passwords.close()
         await self.redis.aclose()

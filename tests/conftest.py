@@ -7,6 +7,8 @@ pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.production",
     "tests.fixtures.embedded",
+    "tests.fixtures.helm",
     "tests.fixtures.rotation",
     "tests.fixtures.sessions",
+    "tests.fixtures.sign_on",
 ]

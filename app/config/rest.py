@@ -9,6 +9,9 @@ V1_DEPRECATED = date(2026, 11, 20)  # since v2 is there
 
 
 class Rest(BaseSettings):
+    max_import_bytes: int = Field(
+        10_000_000, ge=1_000, le=1_000_000_000, description="Longest document that is imported over REST."
+    )
     rest_v1_sunset: date | None = Field(
         None, description="Day (UTC) on which REST v1 may go, told by the header Sunset; after 2026-11-20."
     )

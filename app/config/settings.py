@@ -11,6 +11,7 @@ from app.config.identity import Identity
 from app.config.limits import Limits
 from app.config.protections import Protections
 from app.config.rest import Rest
+from app.config.single_sign_on import SingleSignOn
 
 type Environment = Literal["development", "production"]
 
@@ -19,7 +20,7 @@ class SettingsError(Exception):
     """One line per setting that is wrong, with what to do about it."""
 
 
-class Settings(Identity, Limits, Protections, Rest):
+class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
     """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -27,6 +28,12 @@ class Settings(Identity, Limits, Protections, Rest):
     environment: Environment = Field("production", description="`development` shows GraphiQL and lets `token` mint.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    shutdown_delay: float = Field(
+        0,
+        ge=0,
+        le=300,
+        description="Seconds after SIGTERM in which all is still answered, but /health/ready is 503.",
+    )
     data_dir: Path = Field(Path(".data"), description="Where the embedded servers and the development key live.")
 
     database_url: SecretStr | None = Field(
@@ -58,6 +65,9 @@ class Settings(Identity, Limits, Protections, Rest):
     api_token_days: int = Field(365, ge=1, le=3_650, description="Days that an API token may live at most.")
     security_event_retention_days: int = Field(
         365, ge=30, le=36_500, description="Days that security events are kept; never less than 30."
+    )
+    idempotency_ttl: int = Field(
+        86_400, ge=60, le=31_536_000, description="Seconds that an answer is kept for its `Idempotency-Key`."
     )
     validation_status: Literal["422", "400"] = Field(
         "422", description="Status of an operation that does not validate: 422 since September 2026, 400 before."
@@ -104,6 +114,12 @@ class Settings(Identity, Limits, Protections, Rest):
             if not any((self.jwt_keys, self.jwt_keys_file, self.encryption_keys, self.encryption_keys_file)):
                 keys = "JWT_KEYS or JWT_KEYS_FILE, or for keys in the database ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE,"
                 raise ValueError(f"{keys} must be set in production")
+            if self.oidc_issuer is not None:
+                if self.public_url is None:
+                    raise ValueError("PUBLIC_URL must be set in production with OIDC_ISSUER")
+                if self.encryption_keys is None and self.encryption_keys_file is None:
+                    keys = "ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE"
+                    raise ValueError(f"{keys} must be set in production with OIDC_ISSUER")
         return self
 
     @model_validator(mode="after")

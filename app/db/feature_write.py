@@ -7,20 +7,24 @@ logged     INSERT audit_entries, at the time of the feature's row
 announced  INSERT outbox, the same
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BindParameter,
     Integer,
     Text,
+    Uuid,
+    any_,
     bindparam,
     case,
     func,
     insert,
     null,
+    or_,
     select,
     text,
     true,
@@ -35,12 +39,24 @@ from app.db.tables import audit_entries, features, outbox, users
 from app.domain.feature.events import Change, event_payload
 from app.domain.feature.model import Feature
 from app.domain.user.model import User
-from app.kernel.ids import FeatureId
+from app.kernel.ids import FeatureId, UserId
 
 COLUMNS = tuple(column for column in features.c if column.name != "search")
 MUTABLE = ("name", "description", "status", "status_before_delete", "metadata", "version", "deleted_at")
 FOR_UPDATE = Statement(
     "feature.for_update", select(*COLUMNS).where(features.c.id == bindparam("of_id")).with_for_update(key_share=True)
+)
+VISIBLE_TO = bindparam("visible_to", type_=Uuid)
+IDS = bindparam("ids", type_=ARRAY(Uuid))
+ALL_FOR_UPDATE = Statement(
+    "feature.all_for_update",
+    select(*COLUMNS)
+    .where(features.c.id == any_(IDS), or_(VISIBLE_TO.is_(None), features.c.owner_id == VISIBLE_TO))
+    .order_by(features.c.id)
+    .with_for_update(key_share=True),
+)
+OWNERS = Statement(
+    "user.lock", select(users.c.id).where(users.c.id == any_(IDS)).order_by(users.c.id).with_for_update(key_share=True)
 )
 
 
@@ -150,6 +166,15 @@ class SqlFeatureWork:
     async def fetch_for_update(self, id: FeatureId) -> Feature | None:
         rows = await self._transaction.fetch(FOR_UPDATE, of_id=id)
         return Feature(*rows[0]) if rows else None
+
+    async def fetch_all_for_update(
+        self, ids: Sequence[FeatureId], visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
+        rows = await self._transaction.fetch(ALL_FOR_UPDATE, ids=ids, visible_to=visible_to)
+        return {row[0]: Feature(*row) for row in rows}
+
+    async def lock_owners(self, ids: Sequence[UserId]) -> None:
+        await self._transaction.fetch(OWNERS, ids=ids)
 
     async def write(self, change: Change, active_limit: int) -> Feature | None:
         self.tried, self.active_limit = change, active_limit

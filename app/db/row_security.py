@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import literal_column, select
 
 from app.db.database import Database, Observer, Rows
+from app.db.joined import JoinedDatabase
 from app.db.pool import Pool, PoolSettings
 from app.db.statement import Statement
 from app.kernel.actor import NOBODY
@@ -30,11 +31,13 @@ class RowSecurity:
         self._database, self._settings = database, settings
         self._pool = None if settings is None else Pool(settings)
 
-    def database_of(self, visible_to: UserId | None) -> Database:
-        """The database as far as that user's own rows; None: as far as anybody's."""
+    def database_of(self, visible_to: UserId | None, joined: JoinedDatabase | None = None) -> Database:
+        """The database as far as that user's own rows; None: as far as anybody's. In the transaction of `joined`, where
+        there is one."""
         if self._pool is None or self._settings is None or visible_to is None:
-            return self._database
-        return GuardedDatabase(self._settings, self._database.observe, self._pool, visible_to)
+            return self._database if joined is None else joined
+        guarded = GuardedDatabase(self._settings, self._database.observe, self._pool, visible_to)
+        return guarded if joined is None else joined.behind(guarded, guarded.wall)
 
     async def check(self) -> None:
         """Raises where the wall is wanted and there is none: Unavailable, or whatever PostgreSQL says."""
@@ -64,8 +67,8 @@ class GuardedDatabase(Database):
 
     def __init__(self, settings: PoolSettings, observe: Observer, pool: Pool, visible_to: UserId) -> None:
         super().__init__(settings, observe, pool)
-        # In one round trip. A UUID holds no quote.
-        self.begin = f"BEGIN; SET LOCAL ROLE {ROLE}; SET LOCAL {SETTING} = '{visible_to}'"
+        self.wall = f"SET LOCAL ROLE {ROLE}; SET LOCAL {SETTING} = '{visible_to}'"  # a UUID holds no quote
+        self.begin = f"BEGIN; {self.wall}"  # in one round trip
 
     async def fetch(self, statement: Statement, **given: Any) -> Rows:
         try:

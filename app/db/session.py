@@ -152,17 +152,25 @@ OF_USER = Statement(
     .order_by(s.last_used_at.desc(), s.id.desc())
     .limit(bindparam("most", type_=Integer)),
 )
+# Servers that purge at the same time take different rows, and none waits for another.
 BEFORE, MOST = bindparam("before", type_=INSTANT), bindparam("most", type_=Integer)
 PURGE_SESSIONS = Statement(
     "session.purge",
     delete(sessions)
-    .where(s.id.in_(select(s.id).where(func.least(s.expires_at, s.revoked_at) < BEFORE).limit(MOST)))
+    .where(
+        s.id.in_(
+            select(s.id)
+            .where(func.least(s.expires_at, s.revoked_at) < BEFORE)
+            .limit(MOST)
+            .with_for_update(skip_locked=True)
+        )
+    )
     .returning(s.id),
 )
 PURGE_TOKENS = Statement(
     "session.purge_tokens",
     delete(refresh_tokens)
-    .where(t.hash.in_(select(t.hash).where(t.used_at < BEFORE).limit(MOST)))
+    .where(t.hash.in_(select(t.hash).where(t.used_at < BEFORE).limit(MOST).with_for_update(skip_locked=True)))
     .returning(t.session_id),
 )
 MOST_LISTED = 100  # more than a user can have

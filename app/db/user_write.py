@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import asyncpg
-from sqlalchemy import Uuid, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Uuid, and_, bindparam, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Database, Transaction
 from app.db.security_event import append_with
 from app.db.statement import Statement
-from app.db.tables import user_audit_entries, users
+from app.db.tables import user_audit_entries, user_identities, users
 from app.db.user import COLUMNS
 from app.domain.security_event.model import SecurityEvent
 from app.domain.user.model import User, UserAuditEntry
@@ -57,6 +59,15 @@ LOG = Statement(
         {name: bindparam(f"entry_{name}", type_=user_audit_entries.c[name].type) for name in ENTRY}
     ),
 )
+LINKED = ("issuer", "subject", "user_id", "created_at")
+identity = user_identities.c
+LINK = Statement(
+    "user.link",
+    insert(user_identities)
+    .values({name: bindparam(f"new_{name}", type_=identity[name].type) for name in LINKED})
+    .on_conflict_do_nothing(constraint="user_identities_one_user")
+    .returning(identity.user_id),
+)
 BY_EMAIL = Statement(
     "user.by_email", select(column.id).where(func.lower(column.email) == func.lower(bindparam("email")))
 )
@@ -83,6 +94,13 @@ class SqlUserWork:
     async def set_password(self, id: UserId, password_hash: str, event: SecurityEvent | None) -> None:
         await self._transaction.fetch(SET_PASSWORD, of_id=id, new_hash=password_hash)
         await self._append(event)
+
+    async def link(self, id: UserId, issuer: str, subject: str, at: datetime, event: SecurityEvent) -> bool:
+        new = {"new_issuer": issuer, "new_subject": subject, "new_user_id": id, "new_created_at": at}
+        linked = await self._transaction.fetch(LINK, **new)
+        if linked:
+            await self._append(event)
+        return bool(linked)
 
     async def _append(self, event: SecurityEvent | None) -> None:
         if event is not None:

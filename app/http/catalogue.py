@@ -111,6 +111,12 @@ CATALOGUE: Mapping[str, Known] = {
         "A feature cannot go from its status to the one that was asked for.",
         "Activate an archived feature before you deactivate it.",
     ),
+    "IDEMPOTENCY_IN_PROGRESS": Known(
+        409,
+        "The first request still runs",
+        "A request with the same `Idempotency-Key` is being run at this moment.",
+        "Send it again after the seconds that `Retry-After` says: you get the answer of the first.",
+    ),
     "STALE_VERSION": Known(
         412,
         "Somebody was faster",
@@ -128,6 +134,18 @@ CATALOGUE: Mapping[str, Known] = {
         "Unsupported media type",
         "The body is of another type than this address takes, in another charset than UTF-8, or compressed.",
         "Send JSON as it is, with `Content-Type: application/json`.",
+    ),
+    "IDEMPOTENCY_KEY_REUSED": Known(
+        422,
+        "The key belongs to another request",
+        "The `Idempotency-Key` was sent before, with another address, body or condition.",
+        "Take a new key for every new request; send the same key only with the very same request.",
+    ),
+    "UNDONE": Known(
+        424,
+        "Another item was refused",
+        "The items were to be done all or none, and one of them was refused: of this one, too, nothing was done.",
+        "Look at the item that the message names, and send all again without what is wrong with it.",
     ),
     "PRECONDITION_REQUIRED": Known(
         428,

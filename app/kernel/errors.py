@@ -4,8 +4,7 @@ DomainError
 ├── InvalidInput         a value breaks a rule; one Problem per bad field
 ├── NotFound             no such object, or the actor may not see it
 ├── DuplicateName        the owner has another live feature of that name
-├── LimitExceeded        the owner has as many active features as allowed
-├── TokenLimitExceeded   the user has as many live API tokens as allowed
+├── LimitExceeded        the owner has as many active features as allowed; TokenLimitExceeded: the user live tokens
 ├── InvalidTransition    the status does not lead there
 ├── StaleVersion         the object changed since the caller read it
 ├── DuplicateEmail       another user has that email
@@ -14,6 +13,7 @@ DomainError
 ├── Forbidden            the actor sees the object, but may not do this to it
 ├── BadUserInput         an argument, id or cursor that no correct client sends
 ├── QueryTooComplex      the operation costs more than one request may
+├── (elsewhere)          KeyReused, KeyInProgress: key_errors.py; Undone: domain/feature/bulk.py
 ├── RateLimited          the actor has spent the points of this minute
 │   └── TooManyAttempts  too many logins or refreshes in this minute
 └── Unavailable          a server that we need is away or too slow; try again
@@ -35,10 +35,13 @@ type ErrorCode = Literal[
     "STALE_VERSION",
     "DUPLICATE_EMAIL",
     "LAST_ADMIN",
+    "UNDONE",
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "BAD_USER_INPUT",
     "QUERY_TOO_COMPLEX",
+    "IDEMPOTENCY_KEY_REUSED",
+    "IDEMPOTENCY_IN_PROGRESS",
     "RATE_LIMITED",
     "UNAVAILABLE",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from app.context import RequestContext
+from app.context import ContextOf, OnceOf
 from app.http.accept import preferred
 from app.http.body import media_type, read_bytes
 from app.http.client import client_of
@@ -29,16 +29,16 @@ from app.rest.conditions import not_modified
 from app.rest.failure import failure_of
 from app.rest.feature_body import read_body
 from app.rest.limits import ActLimits
+from app.rest.once import Sent, keyed_write, write_once
 from app.rest.read import read_json, read_query
-from app.rest.route import JSON, Answer, Call, Found, Route
+from app.rest.route import Answer, Call, Found, Route
+from app.rest.stream import send_stream
 from app.rest.version import Version, version_of
 
 MAX_HEADERS = 32_768  # bytes of names and values
-SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
 type OnLegacy = Callable[[UserId, str], None]
-type ContextOf = Callable[[Actor, str, str, int], RequestContext]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class RestSettings:
     product: str
     max_body_bytes: int
     max_query_bytes: int
+    max_import_bytes: int
 
 
 class RestEndpoint:
@@ -59,13 +60,14 @@ class RestEndpoint:
         versions: tuple[Version, ...],
         actor_of: Callable[[str | None], Awaitable[Actor]],
         context_of: ContextOf,
+        once: OnceOf,
         limits: ActLimits,
         settings: RestSettings,
         on_legacy: OnLegacy,
         now: Clock = utc_now,
     ) -> None:
         self._versions, self._settings, self._now = versions, settings, now
-        self._actor_of, self._context_of, self._limits = actor_of, context_of, limits
+        self._actor_of, self._context_of, self._once, self._limits = actor_of, context_of, once, limits
         self._on_legacy = on_legacy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,8 +85,12 @@ class RestEndpoint:
             if scope["method"] == "OPTIONS":
                 await render.send_response(send, 204, [*known, (b"allow", found.allow.encode())], b"")
                 return
-            answer = await self._answer(scope, receive, found, _route(found, scope["method"]), headers)
-            await self._send(send, answer, facts, headers, known, safe=scope["method"] in ("GET", "HEAD"))
+            sent = await self._answer(scope, receive, found, _route(found, scope["method"]), headers, known)
+            described = [*sent.headers, *_limit(facts)]
+            if sent.stream is None:
+                await render.send_response(send, sent.status, described, sent.body)
+            else:
+                await send_stream(receive, send, described, sent.stream, head=scope["method"] == "HEAD")
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
         finally:
@@ -92,8 +98,14 @@ class RestEndpoint:
                 self._on_legacy(facts.actor.user_id, f"{scope['method']} {facts.route}")
 
     async def _answer(
-        self, scope: Scope, receive: Receive, found: Found, route: Route[Any, Any], headers: Headers
-    ) -> Answer:
+        self,
+        scope: Scope,
+        receive: Receive,
+        found: Found,
+        route: Route[Any, Any],
+        headers: Headers,
+        known: render.RawHeaders,
+    ) -> Sent:
         facts, client = about(scope), client_of(scope)
         actor = facts.actor = await self._actor_of(headers.get(b"authorization"))
         actor.known()
@@ -101,59 +113,67 @@ class RestEndpoint:
         if not decision.allowed:
             policy = decision.policy
             raise RateLimited(policy.limit, 1, decision.retry_after, f"requests in {policy.window} s")
-        if preferred(headers.get(b"accept"), SUCCESS) is None:
-            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {JSON}, in UTF-8.")
+        if preferred(headers.get(b"accept"), route.answers) is None:
+            raise Refused(406, "NOT_ACCEPTABLE", f"Accept {_listed(route.answers)}, in UTF-8.")
         context = self._context_of(actor, facts.request_id, client, 0)
         query: bytes = scope["query_string"]
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
         try:
             if route.method == "GET":
-                return await self._run(route, call)
-            return await self._write(route, call, receive)
+                return self._sent(await self._run(route, call), call, known, safe=True)
+            return await self._write(route, call, receive, client, known)
         except DomainError as error:
             context.security_event.denied(error)
             raise
 
-    async def _write(self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive) -> Answer:
-        """Every write comes through here, with its body read and nothing done yet: whoever keeps answers to be given
-        again stands around `_run`."""
+    async def _write(
+        self, route: Route[Any, Any], call: Call[Any, Any], receive: Receive, client: str, known: render.RawHeaders
+    ) -> Sent:
         if route.grants is not None:
-            call.context.feature.check_reach(route.grants)
+            call.context.feature.check_reach(route.grants, *route.or_grants)
         if route.demands and b"if-match" not in call.headers:
             message = "Send `If-Match` with the `ETag` that you got, or `*` for whatever there is."
             raise Refused(428, "PRECONDITION_REQUIRED", message)
+        document = None
         if route.body is not None:
             if media_type(call.headers.get(b"content-type", "")) not in route.media:
                 header = "accept-patch" if route.method == "PATCH" else "accept-post"
-                message = f"Send JSON in UTF-8, with the header `Content-Type: {route.media[0]}`."
+                kind = "JSON Lines or CSV" if route.body is bytes else "JSON"
+                message = f"Send {kind} in UTF-8, with the header `Content-Type: {route.media[0]}`."
                 raise Refused(415, "UNSUPPORTED_MEDIA_TYPE", message, {header: ", ".join(route.media)})
-            document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
-            call.body = read_body(document, route.body)
-        return await self._run(route, call)
+            if route.body is bytes:
+                call.body = document = await read_bytes(receive, call.headers, self._settings.max_import_bytes)
+            else:
+                document = read_json(await read_bytes(receive, call.headers, self._settings.max_body_bytes))
+                call.body = read_body(document, route.body)
+
+        async def run() -> Sent:
+            return self._sent(await self._run(route, call), call, known, safe=False)
+
+        keyed = keyed_write(route, call, document)
+        return await (run() if keyed is None else write_once(self._once, keyed, call, client, run))
 
     async def _run(self, route: Route[Any, Any], call: Call[Any, Any]) -> Answer:
         if call.query_string:
             call.query = read_query(call.query_string, route.query)
         return await route.handler(call)
 
-    async def _send(
-        self, send: Send, answer: Answer, facts: Facts, headers: Headers, known: render.RawHeaders, *, safe: bool
-    ) -> None:
-        described = [*known, *answer.headers, *_limit(facts), *(KEPT if safe else (render.NO_STORE,))]
+    def _sent(self, answer: Answer, call: Call[Any, Any], known: render.RawHeaders, *, safe: bool) -> Sent:
+        if answer.stream is not None:
+            return Sent(answer.status, [*known, *answer.headers, render.NO_STORE], b"", answer.stream)
+        described = [*known, *answer.headers, *(KEPT if safe else (render.NO_STORE,))]
         if answer.data is None:
-            await render.send_response(send, answer.status, described, b"")
-            return
+            return Sent(answer.status, described, b"")
         tag = answer.tag
-        head = b"" if safe and tag is not None and not_modified(headers, tag) else render.head_of(answer)
+        head = b"" if safe and tag is not None and not_modified(call.headers, tag) else render.head_of(answer)
         if answer.tagged:
             tag = render.list_tag(head)
         if tag is not None:
             described.append((b"etag", tag.encode()))
-            if safe and not_modified(headers, tag):
-                await render.send_response(send, 304, described, b"")
-                return
-        meta = render.meta_of(facts.request_id, self._settings.product, self._now())
-        await render.send_response(send, answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
+            if safe and not_modified(call.headers, tag):
+                return Sent(304, described, b"")
+        meta = render.meta_of(call.context.request_id, self._settings.product, self._now())
+        return Sent(answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
 
     async def _send_failure(
         self,
@@ -186,6 +206,10 @@ class RestEndpoint:
 
 def _limit(facts: Facts) -> render.RawHeaders:
     return [] if facts.decision is None else rate_limit_headers(facts.decision)
+
+
+def _listed(media: tuple[str, ...]) -> str:
+    return " or ".join(each for each in media if each != PROBLEM)
 
 
 def _route(found: Found, method: str) -> Route[Any, Any]:

@@ -9,6 +9,7 @@ from app.http.catalogue import CATALOGUE
 from app.http.problem import Detail
 from app.http.refused import NONE, Refused
 from app.kernel import errors
+from app.kernel.key_errors import KeyInProgress
 from app.rest.read import Invalid
 
 MOST = 20  # bad fields that are told of
@@ -56,7 +57,7 @@ def _expected(error: errors.DomainError, token_sent: bool) -> Failure:
         case errors.StaleVersion():
             current = error.current_version
             return Failure(error.code, f"`If-Match` does not name the current version, which is {current}.", [])
-        case errors.Unavailable():  # of a rate limit the decision says when
+        case errors.Unavailable() | KeyInProgress():  # of a rate limit the decision says when
             return Failure(error.code, error.message, [], {"retry-after": str(error.retry_after)})
         case _:
             return Failure(CODES.get(error.code, error.code), error.message, [])

@@ -36,15 +36,28 @@ class Nothing(Refuses):
     """No parameters."""
 
 
-class ListV2(PageQuery):
+class FilterQuery(Refuses):
     """What may come more than once means: one of these."""
 
     status: tuple[Literal["active", "inactive", "archived", "deleted"], ...] = ()
-    sort: Sort = "created_at:desc"
     category: Labels = ()
     tag: Labels = ()
     owner_id: UUID | None = None
     q: Search = None
+
+    def filter(self) -> FeatureFilter:
+        """Raises BadUserInput."""
+        return FeatureFilter(
+            search=rules.clean_search(self.q, ("q",)),
+            status=tuple(status.upper() for status in self.status) or None,
+            category=rules.clean_labels(self.category or None, ("category",)),
+            tags=rules.clean_labels(self.tag or None, ("tag",)),
+            owner_id=None if self.owner_id is None else UserId(self.owner_id),
+        )
+
+
+class ListV2(PageQuery, FilterQuery):
+    sort: Sort = "created_at:desc"
 
 
 class FeatureV2(TypedDict):
@@ -93,13 +106,7 @@ async def create(call: Call[Nothing, CreateV2]) -> Answer:
 
 async def list_page(call: Call[ListV2, None]) -> Answer:
     query, order = call.query, ORDERS[call.query.sort]
-    wanted = FeatureFilter(
-        search=rules.clean_search(query.q, ("q",)),
-        status=tuple(status.upper() for status in query.status) or None,
-        category=rules.clean_labels(query.category or None, ("category",)),
-        tags=rules.clean_labels(query.tag or None, ("tag",)),
-        owner_id=None if query.owner_id is None else UserId(query.owner_id),
-    )
+    wanted = query.filter()
     asked = query.window(order.name, temporal=order.temporal)
     page = await call.context.feature.page(FeaturePageRequest(asked, wanted, order))
     info = page_info(page)

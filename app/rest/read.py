@@ -1,7 +1,7 @@
 """Query strings and bodies into models; whatever is wrong with them is said field by field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from app.http.problem import Detail
 from app.http.refused import Refused
 
+TAG = "="  # begins the tags of unions, which are no part of what was sent
 LONGEST = 100  # characters of a name that are told back
 FIELDS = 300  # parameters of a query string at most: two lists of labels, and whatever else there is
 ISSUES: Mapping[str, str] = {
@@ -20,6 +21,8 @@ ISSUES: Mapping[str, str] = {
     "greater_than_equal": "range",
     "less_than_equal": "range",
     "string_too_long": "max_length",
+    "too_long": "max_length",
+    "too_short": "min_length",
     "literal_error": "format",
     "uuid_parsing": "format",
     "once": "format",
@@ -28,6 +31,10 @@ ISSUES: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "string_type": "a string",
     "dict_type": "an object",
+    "model_type": "an object",
+    "list_type": "a list",
+    "version": "a version, a whole number from 1 on, or *",
+    "bool_type": "true or false",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "uuid_type": "a UUID",
@@ -129,10 +136,19 @@ def details_of(error: ValidationError) -> list[Detail]:
 
 
 def _detail(fault: Any) -> Detail:
-    kind, field = fault["type"], ".".join(str(part) for part in fault["loc"])[:LONGEST]
+    kind, field = fault["type"], ".".join(_sent(fault["loc"]))[:LONGEST]
     if not field:
         return {"field": "", "issue": "type", "message": "The body must be a JSON object."}
     return {"field": field, "issue": ISSUES.get(kind, "type"), "message": f"`{field}` {_said(kind, fault)}."}
+
+
+def _sent(place: Sequence[str | int]) -> Iterator[str]:
+    """The place without the tag of a union, which stands behind a number."""
+    before: str | int = ""
+    for part in place:
+        if not (isinstance(before, int) and isinstance(part, str) and part.startswith(TAG)):
+            yield str(part)
+        before = part
 
 
 def _said(kind: str, fault: Any) -> str:
@@ -148,6 +164,10 @@ def _said(kind: str, fault: Any) -> str:
             return f"must be one of {fault['ctx']['expected'].replace(chr(39), '')}"
         case "string_too_long":
             return f"must have at most {fault['ctx']['max_length']} characters"
+        case "too_long":
+            return f"must have at most {fault['ctx']['max_length']} items"
+        case "too_short":
+            return f"must have at least {fault['ctx']['min_length']} item"
         case "greater_than_equal":
             return f"must be at least {fault['ctx']['ge']}"
         case "less_than_equal":

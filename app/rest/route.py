@@ -1,6 +1,6 @@
 """A route: what is asked for at a path, in types that the OpenAPI document can be made of, and who answers it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.context import RequestContext
 from app.http.headers import Headers
+from app.http.problem import PROBLEM
 from app.kernel.actor import Grants
 from app.kernel.errors import NotFound
 from app.kernel.value import value
@@ -19,6 +20,7 @@ type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
 CREATING: Conflicts = ("DUPLICATE_NAME", "FEATURE_LIMIT_EXCEEDED")
 CHANGING: Conflicts = (*CREATING, "INVALID_TRANSITION")
 
@@ -36,7 +38,7 @@ class Refuses(BaseModel):
 
 
 @dataclass(slots=True)
-class Call[Q: BaseModel, B: BaseModel | None]:
+class Call[Q: BaseModel, B: BaseModel | bytes | None]:
     """A request that has been let in. `query_string` is as it was sent."""
 
     context: RequestContext
@@ -62,7 +64,7 @@ class Call[Q: BaseModel, B: BaseModel | None]:
 @dataclass(slots=True)
 class Answer:
     """`data` and what stands `beside` it make the body, without data there is none. `tag` is the entity tag; a list
-    that is `tagged` gets one from its bytes."""
+    that is `tagged` gets one from its bytes. A `stream` is the body instead, piece by piece."""
 
     status: int
     data: object = None
@@ -70,13 +72,17 @@ class Answer:
     tag: str | None = None
     tagged: bool = False
     headers: Sequence[tuple[bytes, bytes]] = ()
+    stream: AsyncGenerator[bytes] | None = None
 
 
 @dataclass(frozen=True)
-class Route[Q: BaseModel, B: BaseModel | None]:
+class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
-    None: to be known is enough. `demands`: the request must name the version that it changes. `conflicts`: what the
-    services may refuse with 409. `beside`: what the body of the answer has beside `data`."""
+    None: to be known is enough; one of `or_grants` will do as well. `demands`: the request must name the version that
+    it changes. `media` is what the body may be, `answers` what the answer may be. `body` bytes: a document of many
+    lines, as it was sent. `whole`: is all that the body asks for done together, or nothing of it? `conflicts`: what the
+    services may refuse with 409. `beside`: what the body of the answer has beside `data`. `partly`: the answer is 207
+    where some of what the body asks for was refused."""
 
     method: Method
     path: str
@@ -89,6 +95,10 @@ class Route[Q: BaseModel, B: BaseModel | None]:
     grants: Grants | None = None
     demands: bool = False
     media: tuple[str, ...] = (JSON,)
+    answers: tuple[str, ...] = SUCCESS
+    or_grants: tuple[Grants, ...] = ()
+    whole: Callable[[Any], bool] = lambda body: True
+    partly: bool = False
     conflicts: Conflicts = ()
     beside: Mapping[str, type[Any]] = field(default_factory=dict)
 
@@ -119,11 +129,15 @@ class Routes:
     def __init__(self, routes: Sequence[Route[Any, Any]]) -> None:
         self.all = tuple(routes)
         self._methods: dict[str, tuple[str, dict[str, Route[Any, Any]]]] = {}  # by key: (template, methods)
-        self._shapes: dict[int, set[tuple[tuple[int, str], ...]]] = {}  # by length: (place, name) of each parameter
+        # By length: (place, name) of each parameter; what has fewer of them comes first, since it is a name of its own.
+        self._shapes: dict[int, list[tuple[tuple[int, str], ...]]] = {}
         for route in routes:
             segments = route.path.split("/")
             shape = tuple((place, part[1:-1]) for place, part in enumerate(segments) if part[:1] == "{")
-            self._shapes.setdefault(len(segments), set()).add(shape)
+            shapes = self._shapes.setdefault(len(segments), [])
+            if shape not in shapes:
+                shapes.append(shape)
+                shapes.sort(key=len)
             for place, _ in shape:
                 segments[place] = ""
             self._methods.setdefault("/".join(segments), (route.path, {}))[1][route.method] = route

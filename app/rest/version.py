@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
+from typing import Any
 
-from app.rest import audit_v2, feature_v1, feature_v2
+from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2, import_v2
 from app.rest.render import RawHeaders
-from app.rest.route import Routes
+from app.rest.route import Route, Routes
 
 ID = re.compile(r"[0-9A-Fa-f-]{36}", re.ASCII)
 
@@ -34,7 +35,14 @@ def legacy_version(deprecated: date, sunset: date | None) -> Version:
 
 
 def current_version() -> Version:
-    return Version("/api/v2", Routes([*feature_v2.ROUTES, *audit_v2.ROUTES]), own=[(b"x-api-version", b"2")])
+    routes: list[Route[Any, Any]] = [
+        *feature_v2.ROUTES,
+        *audit_v2.ROUTES,
+        *bulk_v2.ROUTES,
+        *export_v2.ROUTES,
+        *import_v2.ROUTES,
+    ]
+    return Version("/api/v2", Routes(routes), own=[(b"x-api-version", b"2")])
 
 
 def version_of(path: str, versions: tuple[Version, ...]) -> Version:

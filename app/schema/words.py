@@ -1,6 +1,7 @@
 """The schema's own words: the request's context, root fields, the interface Node, arguments that may be absent."""
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 import strawberry
@@ -11,6 +12,7 @@ from app.engine.cost import WRITE, Cost, sizes_of
 
 type Info = strawberry.Info[RequestContext, None]
 
+DONE = object()  # in the memo of a request whose mutation did what it was to do
 ABSENT: Any = strawberry.UNSET  # the default of what a client may leave out; None would print `= null` in the schema
 
 
@@ -36,10 +38,23 @@ def root_field(returns: object, description: str) -> Callable[[Resolver], Strawb
 
 
 def mutation_field(returns: object, description: str) -> Callable[[Resolver], StrawberryField]:
-    """The same, of the mutation type: it weighs what a write weighs."""
+    """The same, of the mutation type: it weighs what a write weighs, and notes in the context that it was done."""
     return lambda resolver: strawberry.field(
-        resolver, graphql_type=returns, description=description, directives=[Cost(weight=WRITE)]
+        _noted(resolver), graphql_type=returns, description=description, directives=[Cost(weight=WRITE)]
     )
+
+
+def _noted(resolver: Callable[..., Awaitable[Any]]) -> Resolver:
+    """Of the payload itself: whether `userErrors` is among what is asked for is the client's choice."""
+
+    @wraps(resolver)
+    async def noting(self: object, info: Info, **arguments: object) -> object:
+        payload = await resolver(self, info, **arguments)
+        if not payload.user_errors:
+            info.context.memo[DONE] = True
+        return payload
+
+    return noting
 
 
 def argument(description: str) -> Any:

@@ -7,7 +7,15 @@ from typing import Any
 import structlog
 
 from app.engine.operation import RequestError
-from app.kernel.errors import DomainError, QueryTooComplex, RateLimited, Unauthenticated, Unavailable
+from app.kernel.errors import (
+    BadUserInput,
+    DomainError,
+    QueryTooComplex,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+from app.kernel.key_errors import KeyInProgress
 from app.web import errors
 from app.http.refused import NONE, Refused
 
@@ -80,7 +88,9 @@ def _turned_away(error: DomainError) -> Answer:
         return Answer(429, body)  # when to come again is among the headers of every answer
     if isinstance(error, Unavailable):
         return Answer(503, body, {"retry-after": str(error.retry_after)})
-    return Answer(422, body)
+    if isinstance(error, KeyInProgress):
+        return Answer(409, body, {"retry-after": str(error.retry_after)})
+    return Answer(400 if isinstance(error, BadUserInput) else 422, body)
 
 
 def _one(error: errors.Formatted) -> dict[str, Any]:

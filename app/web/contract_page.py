@@ -85,7 +85,7 @@ class _Page:
         content = operation["requestBody"]["content"]
         kinds = " or ".join(f"<code>{escape(media)}</code>" for media in content)
         first = next(iter(content.values()))
-        return f"<h4>Body</h4><p>{kinds}: {_named(first['schema'])}</p>{_json(first['example'])}"
+        return f"<h4>Body</h4><p>{kinds}: {_inline(first['schema'])}</p>{_json(first['example'])}"
 
     def _answer(self, status: str, answer: Node) -> str:
         found = self._resolve(answer)
@@ -120,7 +120,9 @@ def _inline(schema: Node) -> str:
 
 
 def _json(value: object) -> str:
-    return f"<pre>{escape(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())}</pre>"
+    """Text as it is."""
+    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return f"<pre>{escape(text)}</pre>"
 
 
 def _prose(text: str) -> str:

@@ -39,7 +39,9 @@ async def _one(request: Request) -> Response:
 
 @cache
 def _listed() -> str:
-    rows = (f'<li><a href="{page_of(code)}">{code}</a>: {escape(known.title)}</li>' for code, known in CATALOGUE.items())
+    rows = (
+        f'<li><a href="{page_of(code)}">{code}</a>: {escape(known.title)}</li>' for code, known in CATALOGUE.items()
+    )
     return _page("Errors", f"<ul>{''.join(rows)}</ul>")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.context import ContextOf, OnceOf
 from app.engine.operation import Engine
 from app.kernel.actor import GUEST, Actor
 from app.http.accept import preferred
@@ -21,7 +22,7 @@ from app.http.rate_headers import rate_limit_headers
 from app.http.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
-from app.web.run import Caller, ContextOf, Runner
+from app.web.run import Caller, Runner
 
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
@@ -50,12 +51,13 @@ class GraphQLEndpoint:
         documents: Documents,
         actor_of: Callable[[str | None], Awaitable[Actor]],
         context_of: ContextOf,
+        once: OnceOf,
         settings: EndpointSettings,
     ) -> None:
         self._actor_of, self._settings = actor_of, settings
         self._answers = Answers(settings.statuses)
         self._runner = Runner(
-            engine, documents, context_of, self._answers, settings.max_cost, settings.guests_introspect
+            engine, documents, context_of, once, self._answers, settings.max_cost, settings.guests_introspect
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +94,8 @@ class GraphQLEndpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers, media: str) -> Answer:
         facts, safe = about(scope), scope["method"] != "POST"
-        caller = Caller(facts.actor, facts, client_of(scope), safe, media == LEGACY, asks_for_cost(headers))
+        key = None if safe else headers.get(b"idempotency-key")
+        caller = Caller(facts.actor, facts, client_of(scope), safe, media == LEGACY, asks_for_cost(headers), key)
         if safe:
             parameters: Any = read_query(scope["query_string"], headers, self._settings.max_query_bytes)
         else:
@@ -107,6 +110,8 @@ class GraphQLEndpoint:
             limit = self._settings.max_batch
             message = f"A list must have 1 to {limit} requests." if limit else "Send one request, not a list."
             raise Refused(400, "BAD_REQUEST", message)
+        if caller.key is not None:
+            raise Refused(400, "BAD_REQUEST", "An `Idempotency-Key` is for one request: send no list with it.")
         return Answer(200, [(await self._one_of_batch(parameters, caller)).body for parameters in batch])
 
     async def _one_of_batch(self, parameters: object, caller: Caller) -> Answer:

@@ -21,8 +21,10 @@ type State = Literal["ok", "failed"]
 class Health:
     """`needed`: without one of these the server cannot work; `useful`: without one it is degraded, not down (R64)."""
 
-    def __init__(self, needed: Mapping[str, Check], useful: Mapping[str, Check]) -> None:
-        self._needed, self._useful = needed, useful
+    def __init__(
+        self, needed: Mapping[str, Check], useful: Mapping[str, Check], leaving: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._needed, self._useful, self._leaving = needed, useful, leaving
         self.started = False
 
     def routes(self) -> list[BaseRoute]:
@@ -40,6 +42,8 @@ class Health:
         return _answer(200, {"status": "ok"}) if self.started else _answer(503, {"status": "starting"})
 
     async def _ready(self, request: Request) -> Response:
+        if self._leaving():  # it works, and nothing more is to be sent to it
+            return _answer(503, {"status": "stopping"})
         status, summary = await self._checked()
         return _answer(status, summary)
 

@@ -25,6 +25,7 @@ SENT = (
 READ = (
     "Deprecation",
     "ETag",
+    "Idempotency-Replayed",
     "Link",
     "Location",
     "RateLimit",

@@ -33,7 +33,7 @@ class Reply:
 
 def respond(answer: Answer, media: str, limit: RawHeaders) -> Reply:
     """To a POST. No cache may keep it: a token's text may be in it. `limit`: what is told of the caller's rate limit."""
-    return _reply(answer.status, [*_own(answer), NO_STORE, VARY, *limit], _bytes(answer), media)
+    return _reply(answer.status, [*_own(answer), NO_STORE, VARY, *limit], bytes_of(answer), media)
 
 
 def respond_to_get(
@@ -41,7 +41,7 @@ def respond_to_get(
 ) -> Reply:
     """To a HEAD too, of which the server leaves the body out. `unless`: the header If-None-Match; `max_age` in seconds,
     0 for "ask again each time". What caches keep tells nobody's `limit`."""
-    content = _bytes(answer)
+    content = bytes_of(answer)
     if not answer.kept:
         return _reply(answer.status, [*_own(answer), NO_STORE, VARY_BY_CALLER, *limit], content, media)
     tag = f'"{sha256(media.encode() + content).hexdigest()[:32]}"'
@@ -70,5 +70,6 @@ def matches(unless: str, tag: str) -> bool:
     return unless.strip() == "*" or tag in (found.strip().removeprefix("W/") for found in unless.split(","))
 
 
-def _bytes(answer: Answer) -> bytes:
+def bytes_of(answer: Answer) -> bytes:
+    """The body, which is JSON."""
     return orjson.dumps(answer.body, option=orjson.OPT_UTC_Z)

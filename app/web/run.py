@@ -1,10 +1,8 @@
 """One GraphQL operation: from what is asked to what is answered. It knows HTTP only as far as GraphQL does."""
 
-from collections.abc import Callable
-
 from graphql import GraphQLError
 
-from app.context import RequestContext
+from app.context import ContextOf, OnceOf, RequestContext
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import Actor
 from app.kernel.errors import DomainError, QueryTooComplex
@@ -15,17 +13,17 @@ from app.web.asked import Asked
 from app.web.cost import cost_report, costliest
 from app.web.documents import Documents
 from app.web.dry_run import dry_run
+from app.web.once import keyed_mutation, run_once
 from app.http.facts import Facts
 from app.http.refused import Refused
 
 PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for guests by their address
 
-type ContextOf = Callable[[Actor, str, str, int], RequestContext]
-
 
 @value
 class Caller:
-    """What is known of the request around the operation. `safe`: by a method that must not change anything."""
+    """What is known of the request around the operation. `safe`: by a method that must not change anything; `key`: the
+    header Idempotency-Key, unread."""
 
     actor: Actor
     facts: Facts
@@ -33,6 +31,7 @@ class Caller:
     safe: bool
     legacy: bool
     wants_cost: bool
+    key: str | None
 
 
 class Runner:
@@ -44,12 +43,13 @@ class Runner:
         engine: Engine,
         documents: Documents,
         context_of: ContextOf,
+        once: OnceOf,
         answers: Answers,
         max_cost: int,
         guests_introspect: bool,
     ) -> None:
         self._engine, self._documents, self._context_of, self._answers = engine, documents, context_of, answers
-        self._max_cost, self._guests_introspect = max_cost, guests_introspect
+        self._max_cost, self._guests_introspect, self._once = max_cost, guests_introspect, once
 
     async def run(self, asked: Asked, caller: Caller) -> Answer:
         """Raises Refused, RequestError and DomainError."""
@@ -57,6 +57,9 @@ class Runner:
         operation = self._engine.operation(found.text, asked.operation_name)
         caller.facts.operation = operation.name
         self._admit(operation, caller)
+        keyed = None
+        if caller.key is not None and operation.mutates and caller.actor.user_id is not None:
+            keyed = keyed_mutation(caller.actor, caller.key, operation, self._engine.schema, found.text, asked.variables)
         cost = operation.price.of(asked.variables)
         dearest = costliest(operation.price, asked.variables)
         context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
@@ -72,6 +75,15 @@ class Runner:
                 caller.facts.decision = context.rate_limit.decision
             if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
                 await self._documents.keep(found)
+        if keyed is not None:
+            once = self._once(keyed, caller.actor, caller.facts.request_id, caller.client, cost)
+            return await run_once(once, lambda context: self._execute(operation, asked, context, caller))
+        answer = await self._execute(operation, asked, context, caller)
+        answer.kept = answer.kept and found.kept and not perishable
+        return answer
+
+    async def _execute(self, operation: Operation, asked: Asked, context: RequestContext, caller: Caller) -> Answer:
+        """`kept`: as far as the result is concerned."""
         result = await self._engine.execute(operation, asked.variables, context)
         extensions = None
         if caller.wants_cost:
@@ -85,7 +97,7 @@ class Runner:
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
             return self._answers.of(result.data, failures, extensions, caller.legacy)
         answer = self._answers.of(result.data, [], extensions, caller.legacy)
-        answer.kept = found.kept and extensions is None and not perishable
+        answer.kept = extensions is None
         return answer
 
     def _admit(self, operation: Operation, caller: Caller) -> None:

@@ -1,5 +1,5 @@
-"""Login, refresh, logout and sessions over HTTP, in JSON: no cookie is set, so there is nothing for a stranger's page to
-ride on, and a form cannot send what is taken here."""
+"""Login, refresh, logout and sessions over HTTP, in JSON, which a form cannot send. A login by password sets no cookie;
+that of single sign-on is taken and set again here (see RefreshCookie)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
@@ -21,26 +21,26 @@ from app.web.fields import strings_of
 from app.http.headers import Headers, read_headers
 from app.http.facts import about
 from app.web.problem import NO_STORE, problem
-from app.http.refused import Refused
+from app.web.refresh_cookie import RefreshCookie
 from app.web.request import read_json_bytes
+from app.web.resource import Handler, Resource, origin_of
 
 MAX_BODY = 16_000  # bytes: the longest email and password in the longest escapes, and room
 ROUTES = ("/auth/login", "/auth/refresh", "/auth/logout", "/auth/sessions", "/auth/sessions/{id}")
-USER_AGENT = 1_000  # bytes of the header that are looked at
-
-type Handler = Callable[[Request, Headers], Awaitable[Response]]
 
 
 class SessionEndpoints:
-    """`actor_of` takes the Authorization header."""
+    """`actor_of` takes the Authorization header; without `cookie`, none counts."""
 
     def __init__(
         self,
         actor_of: Callable[[str | None], Awaitable[Actor]],
         service_of: Callable[[Actor, Origin], SessionService],
         events_of: Callable[[Actor, str, str], SecurityEventService],
+        cookie: RefreshCookie | None = None,
     ) -> None:
         self._actor_of, self._service_of, self._events_of = actor_of, service_of, events_of
+        self._cookie = cookie
 
     def routes(self) -> list[BaseRoute]:
         login, refresh, logout, sessions, one = ROUTES
@@ -52,8 +52,8 @@ class SessionEndpoints:
             Route(one, self._resource(one, {"DELETE": self._revoke})),
         ]
 
-    def _resource(self, route: str, handlers: Mapping[str, Handler]) -> "_Resource":
-        return _Resource(route, handlers, self._denied)
+    def _resource(self, route: str, handlers: Mapping[str, Handler]) -> Resource:
+        return Resource(route, handlers, self._denied)
 
     def _denied(self, scope: Scope, error: DomainError) -> None:
         facts = about(scope)
@@ -61,20 +61,37 @@ class SessionEndpoints:
 
     async def _login(self, request: Request, headers: Headers) -> Response:
         sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("email", "password"))
-        service = self._service_of(GUEST, _origin(request))
+        service = self._service_of(GUEST, origin_of(request))
         return _answer(_tokens(await service.login(sent["email"], sent["password"])))
 
     async def _refresh(self, request: Request, headers: Headers) -> Response:
-        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("refresh_token",))
-        return _answer(_tokens(await self._service_of(GUEST, _origin(request)).refresh(sent["refresh_token"])))
+        """What the cookie held goes back into the cookie, and nowhere else."""
+        body = await read_json_bytes(request.receive, headers, MAX_BODY)
+        token, cookie = strings_of(body, (), ("refresh_token",)).get("refresh_token"), self._cookie
+        kept = cookie.token(request) if cookie is not None and token is None else None
+        service = self._service_of(GUEST, origin_of(request))
+        if cookie is None or kept is None:
+            return _answer(_tokens(await service.refresh(strings_of(body, ("refresh_token",))["refresh_token"])))
+        issued = await service.refresh(kept)
+        shown = _tokens(issued)
+        del shown["refresh_token"]
+        response = _answer(shown)
+        cookie.put(response, issued)
+        return response
 
     async def _logout(self, request: Request, headers: Headers) -> Response:
-        """By the refresh token, whatever the access token has become; without one, by the access token."""
+        """By the refresh token, whatever the access token has become; without one, by the access token; without that,
+        by the cookie."""
         sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), (), ("refresh_token",))
-        token = sent.get("refresh_token")
-        service = await self._service(request, headers) if token is None else self._service_of(GUEST, _origin(request))
+        token, response = sent.get("refresh_token"), Response(b"", 204, NO_STORE)
+        if token is None and b"authorization" not in headers and self._cookie is not None:
+            token = self._cookie.token(request)
+            self._cookie.drop(response)
+        service = (
+            await self._service(request, headers) if token is None else self._service_of(GUEST, origin_of(request))
+        )
         await service.logout(token)
-        return Response(b"", 204, NO_STORE)
+        return response
 
     async def _list(self, request: Request, headers: Headers) -> Response:
         service = await self._service(request, headers)
@@ -88,41 +105,7 @@ class SessionEndpoints:
 
     async def _service(self, request: Request, headers: Headers) -> SessionService:
         actor = about(request.scope).actor = await self._actor_of(headers.get(b"authorization"))
-        return self._service_of(actor, _origin(request))
-
-
-class _Resource:
-    """What answers at one path; every failure is a problem (RFC 9457), and `denied` looks at each that is expected."""
-
-    def __init__(
-        self, route: str, handlers: Mapping[str, Handler], denied: Callable[[Scope, DomainError], None]
-    ) -> None:
-        self._route, self._handlers, self._denied = route, handlers, denied
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request, facts = Request(scope, receive), about(scope)
-        facts.route = self._route
-        headers: Headers = {}
-        try:
-            headers = read_headers(scope)
-            response = await self._handler(request.method)(request, headers)
-        except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
-            if isinstance(error, DomainError):
-                self._denied(scope, error)
-            response = problem(error, facts.request_id, b"authorization" in headers)
-        await response(scope, receive, send)
-
-    def _handler(self, method: str) -> Handler:
-        if method not in self._handlers:
-            allow = ", ".join(self._handlers)
-            raise Refused(405, "METHOD_NOT_ALLOWED", f"Use {allow}.", {"allow": allow})
-        return self._handlers[method]
-
-
-def _origin(request: Request) -> Origin:
-    agent = next((value for name, value in request.scope["headers"] if name == b"user-agent"), b"")
-    user_agent = agent[:USER_AGENT].decode("latin-1") or None
-    return Origin(client_of(request.scope) or None, user_agent, about(request.scope).request_id)
+        return self._service_of(actor, origin_of(request))
 
 
 def _session_id(text: str) -> SessionId:

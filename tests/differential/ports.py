@@ -154,6 +154,16 @@ class MemoryWork:
         called(self._world, "for update", 1)
         return self._world.features.get(id)
 
+    async def fetch_all_for_update(
+        self, ids: Sequence[FeatureId], visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
+        called(self._world, "all for update", len(ids))
+        found = [self._world.features[id] for id in ids if id in self._world.features]
+        return {row.id: row for row in found if visible_to in (None, row.owner_id)}
+
+    async def lock_owners(self, ids: Sequence[UserId]) -> None:
+        called(self._world, "lock owners", len(ids))
+
     async def write(self, change: Change, active_limit: int) -> Feature | None:
         called(self._world, "write", 1)
         after = change.after

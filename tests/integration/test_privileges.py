@@ -43,6 +43,7 @@ APP: Mapping[str, Mapping[str, str]] = {
     "security_events": {"INSERT": "", "SELECT": ""},
     "signing_keys": {"SELECT": ""},
     "user_audit_entries": {"INSERT": "", "SELECT": ""},
+    "user_identities": {"INSERT": "", "SELECT": ""},
     "users": {
         "INSERT": "created_at email id name password_hash role",
         "SELECT": "active_features active_limit created_at disabled_at email id name password_version role",

@@ -122,6 +122,39 @@ def test_any_request_is_answered_in_form(
     assert_in_form(stage.run(asked(stage.world)), method)
 
 
+ITEM = st.builds(
+    lambda fields, own: {**fields, **own},
+    FIELDS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "op": st.sampled_from(["create", "update", "archive", "activate", "delete", "restore"]) | JSON,
+            "id": st.just("{id}") | JSON,
+            "if_match": st.sampled_from(["*", 1, 2]) | JSON,
+        },
+    ),
+)
+ACT = st.sampled_from(["update", "archive", "activate", "deactivate", "delete", "restore"]).map(
+    lambda op: {"op": op, "id": "{id}", "if_match": "*"}
+)
+
+
+@given(items=st.lists(ITEM | ACT, max_size=4) | JSON, atomic=st.booleans() | JSON)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_bulk_is_answered_in_form(stage: Stage, items: Any, atomic: object) -> None:
+    async def asked(world: World) -> httpx.Response:
+        feature = await made(world, f"any {uuid4()}")
+        body = encoded({"items": items, "atomic": atomic}).replace(b"{id}", feature["id"].encode())
+        sent = {"authorization": f"Bearer {world.token('user')}", "content-type": "application/json"}
+        return await world.client.post(f"{V2}/bulk", headers=sent, content=body)
+
+    answer = stage.run(asked(stage.world))
+    assert_in_form(answer, "POST")
+    if answer.status_code < 400:
+        for item in answer.json()["data"]:
+            assert item["status"] < 500 and ("problem" in item) == (item["status"] >= 400)
+
+
 def assert_in_form(answer: httpx.Response, method: str) -> None:
     if answer.status_code in (204, 304):
         assert answer.content == b""

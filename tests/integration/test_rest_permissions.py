@@ -43,6 +43,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/api/v2/features/{id}/deactivate"): CHANGE,
     ("POST", "/api/v2/features/{id}/archive"): CHANGE,
     ("POST", "/api/v2/features/{id}/restore"): CHANGE,
+    ("POST", "/api/v2/features/bulk"): row(403, 200, 200, 200, 200),
+    ("GET", "/api/v2/features/export"): LIST,
+    ("POST", "/api/v2/features/import"): row(403, 200, 200, 200, 200),
     ("GET", "/api/v2/features/{id}/audit-entries"): READ,
     ("GET", "/api/v2/features/{id}/revisions/{version}"): READ,
 }
@@ -71,7 +74,14 @@ async def test_everybody_gets_what_the_matrix_grants_and_a_refusal_writes_and_te
 
 
 async def ask(world: World, method: str, path: str, who: Who) -> Any:
-    body = {"name": f"new secret of {who}"} if method in ("PUT", "PATCH") or path.endswith("/features") else None
+    body: object = {"name": f"new secret of {who}"}
+    if path.endswith("/bulk"):
+        body = {"items": [{"op": "create", "name": f"new secret of {who} in bulk"}]}
+    elif path.endswith("/import"):
+        body = b'{"name": "new secret of %b in a document"}' % who.encode()
+        return await call(world, method, path, who, body, content_type="application/jsonl")
+    elif method not in ("PUT", "PATCH") and not path.endswith("/features"):
+        body = None
     return await call(world, method, path, who, None if method == "GET" else body, if_match="*")
 
 

@@ -6,6 +6,7 @@ GOLDEN=write pytest tests/integration/test_rest_v1_golden.py      writes the fil
 import os
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app.domain.idempotency.rules import keyed_request
 from app.http.catalogue import CATALOGUE
+from app.kernel.actor import Actor
 from app.kernel.errors import Unavailable
 from tests.fixtures.endpoint import world_with
 from tests.fixtures.reading import opened_world
@@ -55,11 +58,14 @@ class Case:
 
 
 # GraphQL's alone, and v2's.
-OF_OTHERS = {"BAD_USER_INPUT", "QUERY_TOO_COMPLEX", "TOKEN_LIMIT_EXCEEDED", "PRECONDITION_REQUIRED"}
+OF_OTHERS = {"BAD_USER_INPUT", "QUERY_TOO_COMPLEX", "TOKEN_LIMIT_EXCEEDED", "PRECONDITION_REQUIRED", "UNDONE"}
+OF_OTHERS |= {"BAD_REQUEST", "DUPLICATE_EMAIL", "LAST_ADMIN"}
 ONE = f"{V1}/{{id}}"
 CASES: dict[str, Case] = {
     "create": Case("POST", body=FULL),
     "create_with_a_name_alone": Case("POST", body={"name": "minimal", "description": None, "metadata": None}),
+    "create_replayed": Case("POST", body={"name": "replayed"}, headers={"idempotency-key": "replayed"}),
+    "400_key": Case("POST", body={"name": "x"}, headers={"idempotency-key": "two words"}),
     "list": Case("GET", f"{V1}?q=zebra"),
     "list_of_nothing": Case("GET", who="other"),
     "list_of_a_slice": Case("GET", f"{V1}?limit=1&offset=1&status=inactive&sort=name:asc&unknown=1", "manager"),
@@ -108,6 +114,8 @@ CASES: dict[str, Case] = {
     "409_transition": Case("PUT", f"{V1}/{{archived}}", body={"name": "x", "status": "inactive"}),
     "412_put": Case("PUT", ONE, body={"name": "x"}, headers={"if-match": '"2"'}),
     "412_delete": Case("DELETE", ONE, headers={"if-match": 'W/"1"'}),
+    "409_key_in_progress": Case("POST", body={"name": "x"}, headers={"idempotency-key": "running"}),
+    "422_key_of_another_request": Case("POST", body={"name": "x"}, headers={"idempotency-key": '"spent"'}),
     "413": Case("POST", body=b" " * 1_000_001),
     "414": Case("GET", f"{V1}?q={'x' * 16_001}"),
     "415": Case("POST", body=b"name=x", headers={"content-type": "application/x-www-form-urlencoded"}),
@@ -149,9 +157,13 @@ async def test_answer_is_what_it_always_was(shared: World, name: str, monkeypatc
             await call(shared, "POST", f"/api/v2/features/{feature['id']}/archive", if_match="*")
         if name == "429":
             await call(world, case.method, path, case.who)
+        if name in ("create_replayed", "422_key_of_another_request"):
+            body = {"name": "replayed" if name == "create_replayed" else "spent"}
+            await call(world, "POST", V1, case.who, body, **case.headers)
         if name in ("500", "503"):
             fails(world, name, monkeypatch)
-        answer = await call(world, case.method, path, case.who, case.body, **case.headers)
+        async with running(world, name == "409_key_in_progress"):
+            answer = await call(world, case.method, path, case.who, case.body, **case.headers)
 
     found = text_of(answer, case.method)
     file = FILES / f"{name}.http"
@@ -159,6 +171,17 @@ async def test_answer_is_what_it_always_was(shared: World, name: str, monkeypatc
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(found)
     assert found == file.read_bytes()
+
+
+@asynccontextmanager
+async def running(world: World, under_way: bool) -> AsyncIterator[None]:
+    """Beside a request with the key `running`."""
+    if not under_way:
+        yield
+        return
+    request = keyed_request(Actor(world.users["user"], "USER"), "running", [])
+    async with world.wiring.kept_answers.attempt(request):
+        yield
 
 
 def fails(world: World, status: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ TABLE = [
     Row("POST", "/auth/refresh", 401, body={"refresh_token": "nobody's"}),
     Row("POST", "/auth/logout", 204, body={"refresh_token": "nobody's"}),
     Row("POST", "/auth/logout", 400, NOBODYS, body={}),  # these tokens belong to no session
+    Row("GET", "/auth/oidc/login", 404),  # where there is no provider; see test_sign_on
+    Row("GET", "/auth/oidc/callback", 404),
     Row("GET", "/auth/sessions", 200, NOBODYS | TOKENS),
     Row("DELETE", "/auth/sessions/{id}", 404, NOBODYS | TOKENS),
 ]

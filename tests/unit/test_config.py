@@ -94,6 +94,13 @@ BAD = {
     "REDIS_URL": ["", "cache:6379", f"http://{SECRET}", f"redis://:{SECRET}/x@cache"],
     "JWT_ISSUER": [""],
     "JWT_AUDIENCE": [""],
+    "OIDC_ISSUER": ["", "login.example.com", "http://login.example.com", "https://a.b?x", "https://u@a.b", "https://"],
+    "OIDC_CLIENT_ID": [""],
+    "OIDC_SCOPES": ["", "profile email"],
+    "OIDC_ROLE_CLAIM": [""],
+    "OIDC_ROLE_MAP": ["staff", "staff=", "=USER", "staff=user", "staff=ROOT", "a=USER,b"],
+    "OIDC_DEFAULT_ROLE": ["user", "NONE"],
+    "PUBLIC_URL": ["", "features", "http://features.example.com", "https://a.b/path", "https://a.b?x", "https://a.b#x"],
     "TRUSTED_PROXIES": ["10.0.0.1/8", "proxy", "*", "10.0.0.0/33"],
     "CORS_ORIGINS": [
         "app.example.com",
@@ -279,3 +286,35 @@ def test_missing_address_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("day", ["2026-11-20", "2020-01-01"])
 def test_sunset_that_is_not_after_the_deprecation_is_refused(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
     assert "REST_V1_SUNSET" in refusal(monkeypatch, ENVIRONMENT="development", REST_V1_SUNSET=day)
+
+
+SIGN_ON = {
+    **COMPLETE,
+    "OIDC_ISSUER": "https://login.example.com/realms/one",
+    "OIDC_CLIENT_ID": "feature-api",
+    "OIDC_CLIENT_SECRET": SECRET,
+    "OIDC_ROLE_MAP": "staff=USER, cn=admins=ADMIN",
+    "PUBLIC_URL": "https://features.example.com/",
+    "ENCRYPTION_KEYS": new_key(),
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("OIDC_CLIENT_ID", "OIDC_CLIENT_ID must be set with OIDC_ISSUER"),
+        ("OIDC_ROLE_MAP", "OIDC_ROLE_MAP or OIDC_DEFAULT_ROLE must be set with OIDC_ISSUER: nobody gets in"),
+        ("PUBLIC_URL", "PUBLIC_URL must be set in production with OIDC_ISSUER"),
+        ("ENCRYPTION_KEYS", "ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE must be set in production with OIDC_ISSUER"),
+    ],
+)
+def test_single_sign_on_that_lacks_something_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, missing: str, told: str
+) -> None:
+    line = refusal(monkeypatch, **{name: value for name, value in SIGN_ON.items() if name != missing})
+    assert line == f"Settings: Value error, {told}"
+    monkeypatch.setenv(missing, SIGN_ON[missing])
+    settings = read_settings()
+    assert settings.oidc_roles == {"staff": "USER", "cn=admins": "ADMIN"}
+    assert settings.public_url == "https://features.example.com"
+    assert SECRET not in repr(settings)

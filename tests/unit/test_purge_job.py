@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from app.jobs import idempotency
 from app.jobs.sessions import BATCH, purge_sessions
 from app.kernel.errors import Unavailable
 
@@ -48,3 +49,33 @@ async def test_job_asks_again_after_the_database_was_away_or_refused() -> None:
     with capture_logs() as logged:
         await run([Unavailable("away"), OSError(), Unavailable("away")], hour=3600, retry=0)
     assert [line["log_level"] for line in logged] == ["warning", "error", "warning"]
+
+
+async def test_job_of_kept_answers_goes_on_while_batches_are_full_and_after_any_failure() -> None:
+    asked: list[tuple[datetime, int]] = []
+    outcomes: list[int | Exception] = [BATCH, 5, Unavailable("away"), OSError(), 0]
+    done = asyncio.Event()
+
+    async def purge(before: datetime, most: int) -> int:
+        asked.append((before, most))
+        if len(asked) > len(outcomes):
+            done.set()
+            await asyncio.Event().wait()
+        outcome = outcomes[len(asked) - 1]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with capture_logs() as logged:
+        job = asyncio.create_task(idempotency.purge_answers(purge, lambda: NOW, hour=0, retry=0))
+        await asyncio.wait_for(done.wait(), 20)
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+    assert asked == [(NOW, idempotency.BATCH)] * 6
+    assert [(line["log_level"], line.get("rows")) for line in logged] == [
+        ("info", BATCH + 5),
+        ("warning", None),
+        ("error", None),
+        ("info", 0),
+    ]

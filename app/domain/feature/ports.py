@@ -20,6 +20,17 @@ class FeatureWork(Protocol):
         """Deleted ones too; nobody else changes it until the transaction ends."""
         ...
 
+    async def fetch_all_for_update(
+        self, ids: Sequence[FeatureId], visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
+        """The same of many, locked in the order of their ids; those of other owners than `visible_to` (None: any owner)
+        are left alone."""
+        ...
+
+    async def lock_owners(self, ids: Sequence[UserId]) -> None:
+        """In the order of their ids: nobody else counts their features, or creates one, until the transaction ends."""
+        ...
+
     async def write(self, change: Change, active_limit: int) -> Feature | None:
         """The feature, the owner's counter, the entry and the event, all in one statement; the feature as written, or
         None where the owner does not exist. A new one brings its owner along. Raises DuplicateName, or LimitExceeded

@@ -1,16 +1,24 @@
 """What the business does with features: batched reads, and writes that are one unit of work each."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from app.domain.audit.model import AuditAction
-from app.domain.feature import acts, inputs, rules
+from app.domain.feature import acts, bulk, export, inputs, rules
 from app.domain.feature.events import Change, Origin, change, changed_fields, conflicts
-from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
-from app.domain.feature.ports import FeaturePage, Features
+from app.domain.feature.model import (
+    Feature,
+    FeatureFilter,
+    FeaturePageRequest,
+    FeatureScope,
+    FeatureSlice,
+    FeatureSliceRequest,
+)
+from app.domain.feature.ports import FeaturePage, Features, FeatureWork
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
-from app.kernel.errors import NotFound, StaleVersion
+from app.kernel.errors import DomainError, NotFound, StaleVersion, Unavailable
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
@@ -37,6 +45,10 @@ class FeatureService:
     async def page(self, request: FeaturePageRequest) -> FeaturePage:
         return await self._features.fetch_page(request, self._actor.visible_to(rules.READ))
 
+    def export(self, wanted: FeatureFilter) -> AsyncIterator[Sequence[Feature]]:
+        """`export.pages` of what the actor may see, from now on. Raises Unauthenticated at once."""
+        return export.pages(self._features, wanted, self._actor.visible_to(rules.READ), self._now())
+
     async def own_slice(self, request: FeatureSliceRequest) -> FeatureSlice:
         """The actor's own features, whoever else's they see."""
         own = replace(request, filter=replace(request.filter, owner_id=self._actor.known()))
@@ -55,14 +67,17 @@ class FeatureService:
     def permissions(self, feature: Feature) -> list[rules.Permission]:
         return rules.permissions(self._actor, feature.owner_id)
 
-    def check_reach(self, grants: Grants) -> None:
-        """Raises Unauthenticated or Forbidden where the actor may do this to no feature."""
+    def check_reach(self, *grants: Grants) -> None:
+        """Raises Unauthenticated or Forbidden where the actor may do none of this to any feature."""
         self._actor.known()
-        if self._actor.reach(grants) is Reach.NONE:
-            raise self._actor.refusal(grants, "You may not change features.")
+        if all(self._actor.reach(each) is Reach.NONE for each in grants):
+            raise self._actor.refusal(grants[0], "You may not change features.")
 
     async def create(self, draft: inputs.FeatureDraft) -> Feature:
         """Active from the start. Raises InvalidInput, DuplicateName, LimitExceeded, Forbidden, or NotFound (owner)."""
+        return _found(await self._features.create(self._creation(draft), self._active_limit))
+
+    def _creation(self, draft: inputs.FeatureDraft) -> Change:
         actor_id = self._actor.known()
         owner_id = actor_id if draft.owner_id is None else draft.owner_id
         if not self._actor.may(rules.CREATE, owner_id):
@@ -85,8 +100,7 @@ class FeatureService:
             updated_at=now,
             deleted_at=None,
         )
-        created = self._change(None, cleaned.applied_to(blank), "CREATE")
-        return _found(await self._features.create(created, self._active_limit))
+        return self._change(None, cleaned.applied_to(blank), "CREATE")
 
     async def update(
         self,
@@ -106,26 +120,102 @@ class FeatureService:
         Without an expected version it is unconditional. Raises NotFound, Forbidden, StaleVersion, InvalidTransition,
         and where it takes a name or becomes active, DuplicateName or LimitExceeded.
         """
+        self._check_reach_of(act)
+        async with self._features.work() as work:
+            return await self._apply(work, await work.fetch_for_update(id), act, expected_version)
+
+    async def change_many(self, items: Sequence[bulk.Item], *, atomic: bool) -> list[bulk.Outcome]:
+        """One outcome per item, in order: what `create`, `update` or `change` would give, or raise.
+
+        Item by item, each a unit of work of its own, or with `atomic` all in one: then the first that is refused undoes
+        all, and the others' outcome is Undone. Raises Unauthenticated; with `atomic` Unavailable too, and nothing is
+        done. Otherwise that is the outcome of the item, and of those behind it, which are not tried.
+        """
+        self._actor.known()
+        until = self._now() + bulk.PATIENCE
+        return await (self._all_or_none(items, until) if atomic else self._one_by_one(items, until))
+
+    def check(self, item: bulk.Item) -> None:
+        """Raises Unauthenticated, Forbidden or InvalidInput, where that can be told before anything is read."""
+        self._step(item)
+
+    async def _one_by_one(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
+        outcomes: list[bulk.Outcome] = []
+        for item in items:
+            try:
+                bulk.check_time(self._now(), until)
+                outcomes.append(await self._do(item))
+            except Unavailable as error:
+                return [*outcomes, *[error] * (len(items) - len(outcomes))]
+            except DomainError as error:
+                outcomes.append(error)
+        return outcomes
+
+    async def _do(self, item: bulk.Item) -> Feature:
+        step = self._step(item)
+        if isinstance(step, Change):
+            return _found(await self._features.create(step, self._active_limit))
+        return await self.change(step.id, step.act, step.expected_version)
+
+    async def _all_or_none(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
+        steps: list[bulk.Step] = []
+        written: list[bulk.Outcome] = []
+        try:
+            steps.extend(map(self._step, items))  # one by one: those before the first that is refused are there
+            async with self._features.work() as work:
+                found = await bulk.lock(work, steps, self._actor.visible_to(rules.READ))
+                for step in steps:
+                    bulk.check_time(self._now(), until)
+                    feature = await self._write(work, step, found)
+                    found[feature.id] = feature
+                    written.append(feature)
+        except Unavailable:
+            raise
+        except DomainError as error:
+            culprit = len(steps) if len(steps) < len(items) else len(written)
+            return [error if place == culprit else bulk.Undone(culprit) for place in range(len(items))]
+        return written
+
+    async def _write(self, work: FeatureWork, step: bulk.Step, found: Mapping[FeatureId, Feature]) -> Feature:
+        if isinstance(step, Change):
+            return _found(await work.write(step, self._active_limit))
+        feature = found.get(step.id) or await work.fetch_for_update(step.id)  # whoever is not shown it is told of
+        return await self._apply(work, feature, step.act, step.expected_version)
+
+    def _step(self, item: bulk.Item) -> bulk.Step:
+        """What can be told before anything is read. Raises Forbidden and InvalidInput."""
+        if isinstance(item, bulk.Creation):
+            return self._creation(item.draft)
+        if isinstance(item, bulk.Update):
+            self.check_reach(rules.GRANTS["UPDATE"])
+            item = bulk.Doing(item.id, acts.update(item.patch, item.status), item.expected_version)
+        self._check_reach_of(item.act)
+        return item
+
+    def _check_reach_of(self, act: acts.Act) -> None:
         for grants in act.needed:
             self.check_reach(grants)
-        async with self._features.work() as work:
-            found = await work.fetch_for_update(id)
-            feature = self._visible(found, finds_deleted=act.finds_deleted)
-            if feature is None:
-                denied = act.grants.scope if found and not self._actor.may(rules.READ, found.owner_id) else None
-                raise _unseen(denied)
-            for grants in act.needed:
-                if not self._actor.may(grants, feature.owner_id):
-                    raise self._actor.refusal(grants, "You may not change this feature.")
-            outcome = act.outcome(feature, self._now())
-            if expected_version is not None and expected_version != feature.version:
-                raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
-            act.check(feature)
-            changed = changed_fields(feature, outcome)
-            if not changed:
-                return feature
-            outcome = replace(outcome, version=feature.version + 1, updated_at=self._now())
-            return _found(await work.write(self._change(feature, outcome, act.action_on(changed)), self._active_limit))
+
+    async def _apply(
+        self, work: FeatureWork, found: Feature | None, act: acts.Act, expected_version: int | None
+    ) -> Feature:
+        """The act on a feature that the work has locked."""
+        feature = self._visible(found, finds_deleted=act.finds_deleted)
+        if feature is None:
+            denied = act.grants.scope if found and not self._actor.may(rules.READ, found.owner_id) else None
+            raise _unseen(denied)
+        for grants in act.needed:
+            if not self._actor.may(grants, feature.owner_id):
+                raise self._actor.refusal(grants, "You may not change this feature.")
+        outcome = act.outcome(feature, self._now())
+        if expected_version is not None and expected_version != feature.version:
+            raise StaleVersion(expected_version, feature.version, feature, conflicts(feature, outcome))
+        act.check(feature)
+        changed = changed_fields(feature, outcome)
+        if not changed:
+            return feature
+        outcome = replace(outcome, version=feature.version + 1, updated_at=self._now())
+        return _found(await work.write(self._change(feature, outcome, act.action_on(changed)), self._active_limit))
 
     def _change(self, before: Feature | None, after: Feature, action: AuditAction) -> Change:
         origin = Origin(self._actor.known(), self._request_id)

@@ -1,8 +1,11 @@
 """What a session is: a login on one device, kept alive by refresh tokens that are each spent once (R20)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from app.domain.user.model import User
+from app.kernel.actor import Role
 from app.kernel.ids import SessionId, UserId
 from app.kernel.value import value
 
@@ -83,3 +86,31 @@ class Issued:
     expires_in: int
     refresh_token: str = field(repr=False)
     refresh_expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody by the word of a provider of single sign-on, which never gives a subject to another one. `email` is one
+    that the provider has verified; `groups` are the values that roles follow from."""
+
+    issuer: str
+    subject: str
+    name: str | None = None
+    email: str | None = field(default=None, repr=False)
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The user whom somebody at a provider is, and which password that user has."""
+
+    user: User
+    password_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolePolicy:
+    """`default`: the role of who has none of the groups; None: nobody's."""
+
+    roles: Mapping[str, Role]
+    default: Role | None

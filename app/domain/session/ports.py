@@ -1,12 +1,15 @@
 """What sessions need of stores, of cryptography, and of whoever counts attempts."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.domain.session.model import Account, Session, Spent, Verdict
+from app.domain.security_event.model import SecurityEvent
+from app.domain.session.model import Account, Linked, Session, Spent, Verdict
 from app.domain.user.model import User
+from app.domain.user.ports import UserWork
 from app.kernel.ids import SessionId, UserId
 
 
@@ -58,6 +61,21 @@ class Accounts(Protocol):
     async def fetch_all(self, most: int) -> Sequence[User]:
         """The oldest first."""
         ...
+
+
+class IdentityWork(UserWork, Protocol):
+    async def link(self, id: UserId, issuer: str, subject: str, at: datetime, event: SecurityEvent) -> bool:
+        """That the user is whom the issuer calls so, and the event. False, and nothing is done, where that is somebody
+        already."""
+        ...
+
+
+class Identities(Protocol):
+    """Raises Unavailable."""
+
+    async def fetch(self, issuer: str, subject: str) -> Linked | None: ...
+
+    def work(self) -> AbstractAsyncContextManager[IdentityWork]: ...
 
 
 class Passwords(Protocol):

@@ -7,10 +7,10 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Literal
 
-from app.domain.session.model import Spent
+from app.domain.session.model import Person, RolePolicy, Spent
 from app.domain.user import rules as user_rules
-from app.kernel.actor import Actor
-from app.kernel.cleaning import refuse
+from app.kernel.actor import Actor, Role
+from app.kernel.cleaning import clean_name, refuse
 from app.kernel.errors import Forbidden, InvalidInput, Problem
 from app.kernel.ids import UserId
 
@@ -21,6 +21,8 @@ MAX_SESSIONS = 50  # of one user; a new login ends the one that was not used for
 MAX_USER_AGENT, MAX_ADDRESS = 256, 64  # characters
 SECRET_BYTES = 32
 PERMISSION = "sessions:own"  # no API token has it
+
+RANKS: tuple[Role, ...] = ("ADMIN", "MANAGER", "USER", "VIEWER")  # the highest first
 
 type Fate = Literal["refused", "repeated", "reused"]
 
@@ -38,6 +40,29 @@ def reaches_sessions_of(actor: Actor) -> UserId | None:
     """Whose sessions a request of the actor's may come to, whatever it asks for; None: anybody's. A guest proves by a
     password or a refresh token whose session it is about, which is to be found first."""
     return None if actor.role in (None, "ADMIN") else actor.user_id
+
+
+def role_of(person: Person, policy: RolePolicy) -> Role | None:
+    """The highest of the person's groups; None: the person may not come in."""
+    found = {policy.roles[group] for group in person.groups if group in policy.roles}
+    return next((role for role in RANKS if role in found), policy.default)
+
+
+def name_of(person: Person) -> str:
+    """The first of name, email and subject that is fit to be one."""
+    for text in (person.name, person.email, person.subject):
+        problems: list[Problem] = []
+        cleaned = clean_name(text, problems)
+        if not problems:
+            return cleaned
+    return "somebody"
+
+
+def email_of(person: Person) -> str | None:
+    """None where it is no email that we would take."""
+    problems: list[Problem] = []
+    cleaned = user_rules.clean_email(person.email, problems).lower()
+    return None if problems else cleaned
 
 
 def normalised(password: str) -> str:

@@ -43,7 +43,7 @@ class SessionService:
         ports = self._ports
         email, password = rules.clean_email(email), rules.check_sent_password(password)
         account_key = sha256(email.encode(errors="surrogatepass")).hexdigest()[:32]
-        await self._admit("login", "address", self._origin.address or "", self._limits.logins_of_address)
+        await self.admit()
         await self._admit("login", "account", account_key, self._limits.logins_of_account)
         account = await ports.sessions.fetch_account(email)
         verdict = await ports.passwords.verify(password, account.password_hash if account else None)
@@ -51,12 +51,24 @@ class SessionService:
             raise self._failed(account_key, account.user_id if account else None)
         if verdict.upgraded is not None:
             await ports.sessions.upgrade_password(account, verdict.upgraded)
-        session, token = self._new_session(account.user_id), rules.new_refresh_token()
-        hashed, keep = rules.hash_of(token), rules.MAX_SESSIONS - 1
-        if not await ports.sessions.open(session, account.password_version, hashed, keep):
+        issued = await self.open(account.user_id, account.password_version)
+        if issued is None:
             raise self._failed(account_key, account.user_id)
-        self._record("LOGIN_SUCCEEDED", session.user_id, session.user_id, session=str(session.id))
+        return issued
+
+    async def open(self, user_id: UserId, password_version: int, **facts: str) -> Issued | None:
+        """A session of a user who has shown who they are. None where the password is another one by now, or the user
+        disabled. `facts` are told with the login. Raises Unavailable."""
+        session, token = self._new_session(user_id), rules.new_refresh_token()
+        hashed, keep = rules.hash_of(token), rules.MAX_SESSIONS - 1
+        if not await self._ports.sessions.open(session, password_version, hashed, keep):
+            return None
+        self._record("LOGIN_SUCCEEDED", user_id, user_id, session=str(session.id), **facts)
         return self._issued(session, token, session.created_at)
+
+    async def admit(self) -> None:
+        """Counts a login from this address. Raises TooManyAttempts."""
+        await self._admit("login", "address", self._origin.address or "", self._limits.logins_of_address)
 
     async def refresh(self, token: str) -> Issued:
         """Raises TooManyAttempts, Unauthenticated, Unavailable."""

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from app.rest.openapi import headers
-from app.rest.openapi.answers import Answers, tags
-from app.rest.openapi.examples import BODIES
+from app.rest.openapi.answers import Answers, keyed, tags
+from app.rest.openapi.examples import BODIES, SENT
 from app.rest.openapi.schemas import Document, Schemas
 from app.rest.route import Route
 from app.rest.version import Version
@@ -70,11 +70,15 @@ def _operation(version: Version, route: Route[Any, Any], answers: Answers, schem
     elif route.method == "GET" and tags(version, route):
         sent.append(headers.parameter("IfNoneMatch"))
     found: Document = {"operationId": f"{name}_{route.handler.__name__}", "summary": route.summary, "tags": [name]}
+    if keyed(route):
+        sent.append(headers.parameter("IdempotencyKey"))
     if version.legacy:
         found["deprecated"] = True
     if sent:
         found["parameters"] = sent
-    if route.body is not None:
+    if route.body is bytes:
+        found["requestBody"] = {"required": True, "content": {media: SENT[media] for media in route.media}}
+    elif route.body is not None:
         content = {"schema": schemas.reference(route.body, "validation"), "example": BODIES[route.body]}
         found["requestBody"] = {"required": True, "content": dict.fromkeys(route.media, content)}
     return {**found, "responses": answers.of(route)}

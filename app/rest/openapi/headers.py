@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from app.domain.idempotency.rules import HEADER, LONGEST
 from app.rest.openapi.schemas import Document
 
 TEXT = {"type": "string"}
-SOMETIMES = frozenset({"Sunset", "Link"})  # the first where a day is set, the other where a list has neighbours
+KEY = r'^("([!#-\[\]-~]|\\["\\])+"|[!#-~][!-~]*)$'  # in quotes, or bare
+# Where a day is set; where a list has neighbours; where the answer was given before; where the first still runs.
+SOMETIMES = frozenset({"Sunset", "Link", "Idempotency-Replayed", "WhileRunning"})
 
 HEADERS: dict[str, Document] = {
     "X-Request-ID": {"description": "The request's id: the caller's own, or a new one.", "schema": TEXT},
@@ -38,6 +41,19 @@ HEADERS: dict[str, Document] = {
         "example": '"rest-get";q=1000;w=3600',
     },
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 0}},
+    "WhileRunning": {
+        "description": "Seconds, where the code is `IDEMPOTENCY_IN_PROGRESS`.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Idempotency-Replayed": {
+        "description": "Where the same request was answered so before, with the same `Idempotency-Key`.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Content-Disposition": {
+        "description": "The name of a file.",
+        "schema": TEXT,
+        "example": 'attachment; filename="features.jsonl"',
+    },
     "WWW-Authenticate": {"description": "RFC 6750.", "schema": TEXT, "example": 'Bearer error="invalid_token"'},
     "Deprecation": {"description": "Since when (RFC 9745).", "schema": TEXT, "example": "@1767225600"},
     "Sunset": {
@@ -66,6 +82,15 @@ PARAMETERS: dict[str, Document] = {
         "description": "The tag that the change was made for, or `*`. Anything else is 412.",
         "schema": TEXT,
         "example": '"3"',
+    },
+    "IdempotencyKey": {
+        "name": HEADER,
+        "in": "header",
+        "description": "A new one for each new write: who sends that again with the same key gets the answer of the "
+        "first, and nothing is done twice. 1 to 255 visible characters of ASCII, in double quotes or bare. A bulk "
+        "takes it only with `atomic`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": KEY},
+        "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     },
 }
 

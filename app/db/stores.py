@@ -1,0 +1,39 @@
+"""What services reach data through: every store, on one database."""
+
+from dataclasses import dataclass
+
+from app.db.api_token import SqlApiTokens
+from app.db.audit import SqlEntries
+from app.db.database import Database
+from app.db.feature import SqlFeatures
+from app.db.security_event import SqlSecurityEvents
+from app.db.session import SqlSessions
+from app.db.user import SqlUsers
+from app.db.user_audit import SqlUserEntries
+from app.db.user_write import SqlUserWrites
+from app.kernel.clock import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    users: SqlUsers
+    features: SqlFeatures
+    entries: SqlEntries
+    user_writes: SqlUserWrites
+    user_entries: SqlUserEntries
+    security_events: SqlSecurityEvents
+    api_tokens: SqlApiTokens
+    sessions: SqlSessions
+
+
+def stores_on(database: Database) -> Stores:
+    return Stores(
+        SqlUsers(database),
+        SqlFeatures(database),
+        SqlEntries(database),
+        SqlUserWrites(database, new_id),
+        SqlUserEntries(database),
+        SqlSecurityEvents(database),
+        SqlApiTokens(database, new_id),
+        SqlSessions(database),
+    )

@@ -1,0 +1,72 @@
+"""Many writes in one call: what each of them is, and what may come of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.feature.acts import Act, Settable
+from app.domain.feature.events import Change
+from app.domain.feature.inputs import FeatureDraft, FeaturePatch
+from app.domain.feature.model import Feature
+from app.domain.feature.ports import FeatureWork
+from app.kernel.errors import DomainError, Unavailable
+from app.kernel.ids import FeatureId, UserId
+
+MAX_ITEMS = 1_000
+PATIENCE = timedelta(seconds=30)  # after which no further item is begun
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    draft: FeatureDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`expected_version` None: whatever the version is."""
+
+    id: FeatureId
+    patch: FeaturePatch
+    expected_version: int | None
+    status: Settable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """An act that needs nothing besides; `expected_version` as of an update."""
+
+    id: FeatureId
+    act: Act
+    expected_version: int | None
+
+
+class Undone(DomainError):
+    """`culprit`: the place of the item that was refused, counted from 0."""
+
+    code = "UNDONE"
+
+    def __init__(self, culprit: int) -> None:
+        super().__init__(f"Nothing was done, since item {culprit} was refused, and all were to be done or none.")
+        self.culprit = culprit
+
+
+type Item = Creation | Update | Doing
+type Step = Change | Doing  # what an item comes to, before anything is read
+type Outcome = Feature | DomainError
+
+
+def check_time(now: datetime, until: datetime) -> None:
+    """Raises Unavailable."""
+    if now >= until:
+        raise Unavailable("There was no time left for this: send fewer at once.")
+
+
+async def lock(work: FeatureWork, steps: Sequence[Step], visible_to: UserId | None) -> dict[FeatureId, Feature]:
+    """All that there is of what the steps name, and the actor may see. Locks go in one order, whoever asks for what:
+    features by id, then owners by id; names come last. So works wait for each other, never crosswise."""
+    ids = {step.id for step in steps if isinstance(step, Doing)}
+    found = dict(await work.fetch_all_for_update(sorted(ids), visible_to))
+    owners = {feature.owner_id for feature in found.values()}
+    owners |= {step.after.owner_id for step in steps if isinstance(step, Change)}
+    await work.lock_owners(sorted(owners))
+    return found
