@@ -90,7 +90,6 @@ PARAMETERS: dict[str, Document] = {
         "first, and nothing is done twice. 1 to 255 visible characters of ASCII, in double quotes or bare. A bulk "
         "takes it only with `atomic`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": KEY},
-        "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     },
 }
 
