@@ -247,7 +247,7 @@ async def audited(world: World) -> int:
 @pytest.mark.parametrize("edge", ["rest", "graphql"])
 async def test_answer_that_cannot_be_kept_undoes_the_write(world: World, edge: str) -> None:
     ask = posted if edge == "rest" else created
-    await world.owner.execute("REVOKE INSERT ON idempotency_keys FROM feature_api_app")
+    await world.owner.execute("REVOKE INSERT ON idempotency_keys FROM feature_api_app, feature_api_guarded")
     answer = await ask(world, "one")
     assert answer.status_code == 500
     assert (await names(world), await kept(world), await audited(world)) == ([], 0, 0)
