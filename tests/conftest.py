@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.fixtures.helm",
     "tests.fixtures.rotation",
     "tests.fixtures.sessions",
+    "tests.fixtures.secrets",
     "tests.fixtures.sign_on",
 ]

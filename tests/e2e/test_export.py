@@ -81,7 +81,7 @@ def test_failure_midway_is_seen_by_the_client(server: Serving) -> None:
         pieces = answer.iter_raw(1_000)
         assert next(pieces)
         try:
-            execute(server.production.owner_url, "REVOKE SELECT ON features FROM feature_api_app")
+            execute(server.production.owner_url, "REVOKE SELECT ON features FROM feature_api_app, feature_api_guarded")
             with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
                 for _ in pieces:
                     pass

@@ -95,7 +95,7 @@ async def test_what_an_operator_does_is_in_the_users_trail_and_among_the_events_
 async def test_password_that_cannot_be_kept_with_its_event_stays_as_it_was(people: World) -> None:
     service, _ = accounts_of(people)
     before = await hash_of(people, "user")
-    await people.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app")
+    await people.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app, feature_api_guarded")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await service.set_password("user@example.com", NEW)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -309,7 +309,7 @@ async def test_what_becomes_of_a_token_is_an_event_in_its_own_transaction(world:
     facts = {"kind": "SERVICE", "user": world.id_of("user"), "scopes": "features:read"}
     [(*found, told)] = await events_of(world)
     assert (tuple(found), json.loads(told)) == (created, facts) and secret not in told
-    await world.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app")
+    await world.owner.execute("REVOKE INSERT ON security_events FROM feature_api_app, feature_api_guarded")
     for mutation, input in (("createApiToken", draft()), ("revokeApiToken", {"id": id})):
         async with nothing_written(world):
             answer = await world.ask(document(mutation), input=input)

@@ -5,14 +5,17 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, literal_column, select
 
 from app.db.statement import Statement
 from app.db.tables import features
+from app.domain.idempotency.model import KeptAnswer
 from app.domain.idempotency.rules import keyed_request
 from app.kernel.actor import Actor
+from app.kernel.errors import Unavailable
 from tests.fixtures.endpoint import world_with
 from tests.fixtures.rest import PLENTY, V1, V2, call, made, refusal
 from tests.fixtures.waiting import eventually
@@ -244,7 +247,7 @@ async def audited(world: World) -> int:
 @pytest.mark.parametrize("edge", ["rest", "graphql"])
 async def test_answer_that_cannot_be_kept_undoes_the_write(world: World, edge: str) -> None:
     ask = posted if edge == "rest" else created
-    await world.owner.execute("REVOKE INSERT ON idempotency_keys FROM feature_api_app")
+    await world.owner.execute("REVOKE INSERT ON idempotency_keys FROM feature_api_app, feature_api_guarded")
     answer = await ask(world, "one")
     assert answer.status_code == 500
     assert (await names(world), await kept(world), await audited(world)) == ([], 0, 0)
@@ -289,10 +292,14 @@ async def test_failure_below_a_write_that_stands_is_kept_with_it(world: World, m
     assert await names(world) == ["new"]
 
 
-async def test_statement_that_fails_below_a_write_undoes_it(world: World) -> None:
+async def test_statement_that_fails_below_a_write_undoes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the answer would tell of a feature that is not there."""
+
+    async def fails(service: Any, *given: object) -> None:
+        await service._entries._database.fetch(Statement("test.fails", select(literal_column("1 / 0"))))
+
+    monkeypatch.setattr("app.domain.audit.service.AuditService.pages_of_features", fails)
     feature = await world.create("old")
-    await world.owner.execute("REVOKE SELECT ON users FROM feature_api_app, feature_api_guarded")
     asked = {"query": RENAME, "variables": {"id": feature["id"], "name": "new"}}
     answer = await world.post(asked, "user", **{"idempotency-key": "k1"})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
@@ -422,3 +429,19 @@ async def test_keyed_request_stays_behind_the_wall_of_rows(world: World) -> None
         assert [error["code"] for error in refused] == ["DUPLICATE_NAME"]
         assert (wiring.database.pool.lent, wiring.row_security.lent) == (0, 0)
     assert await names(world) == ["mine", "not mine", "posted", "created"]
+
+
+async def test_what_was_undone_gives_its_connection_back_and_uses_it_no_more(world: World) -> None:
+    pool = world.wiring.database.pool
+    request = keyed_request(Actor(world.users["user"], "USER"), "k", [])
+    async with world.wiring.kept_answers.attempt(request) as attempt:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await attempt.database.fetch(Statement("test.fails", select(literal_column("1 / 0"))))
+        assert pool.lent == 0
+        held = await pool.take()
+        [[process]] = await attempt.database.fetch(Statement("test.process", select(func.pg_backend_pid())))
+        assert process != held.connection.get_server_pid()
+        pool.give(held)
+        with pytest.raises(Unavailable):
+            await attempt.keep(KeptAnswer(200, {}, b""))
+    assert await kept(world) == 0

@@ -34,6 +34,12 @@ APP: Mapping[str, Mapping[str, str]] = {
     "audit_entries": {"INSERT": "", "SELECT": ""},
     "features": {"INSERT": "", "SELECT": "", "UPDATE": FEATURE},
     "forget_security_events()": {"EXECUTE": ""},
+    "idempotency_keys": {
+        "DELETE": "",
+        "INSERT": "",
+        "SELECT": "",
+        "UPDATE": "body created_at expires_at fingerprint headers status",
+    },
     "make_audit_partitions()": {"EXECUTE": ""},
     "legacy_calls": {"INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "outbox": {"INSERT": "", "SELECT": ""},

@@ -426,7 +426,7 @@ async def test_provider_that_is_away_keeps_nobody_else_out(signing_on: SigningOn
 
 async def test_database_that_is_away_lets_nobody_in(signing_on: SigningOn) -> None:
     location = await signing_on.begin()
-    await signing_on.world.owner.execute("REVOKE SELECT ON user_identities FROM feature_api_app")
+    await signing_on.world.owner.execute("REVOKE SELECT ON user_identities FROM feature_api_app, feature_api_guarded")
     response = await signing_on.back(location)
     assert problem(response) == (500, "INTERNAL_ERROR")
     assert "user_identities" not in response.text
