@@ -194,7 +194,6 @@ class RateLimitMetrics:
 
 
 @lru_cache(10_000)
-@lru_cache(10_000)
 def hashed(id: UUID) -> str:
     """How logs name a user."""
     return sha256(id.bytes).hexdigest()[:16]
