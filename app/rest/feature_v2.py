@@ -169,9 +169,22 @@ ROUTES = (
     Route("GET", PATH, "List the features that you may see", list_page, ListV2, list[FeatureV2], beside=LISTED),
     Route("GET", ONE, "Get a feature", get, Nothing, FeatureV2),
     Route(
-        "PUT", ONE, "Replace a feature", replace, Nothing, FeatureV2, ReplaceV2, 200, CHANGE, True, (JSON,), CHANGING
+        "PUT", ONE, "Replace a feature", replace, Nothing, FeatureV2, ReplaceV2, 200, CHANGE, True, conflicts=CHANGING
     ),
-    Route("PATCH", ONE, "Change a feature", patch, Nothing, FeatureV2, PatchV2, 200, CHANGE, True, MERGE, CHANGING),
+    Route(
+        "PATCH",
+        ONE,
+        "Change a feature",
+        patch,
+        Nothing,
+        FeatureV2,
+        PatchV2,
+        200,
+        CHANGE,
+        True,
+        MERGE,
+        conflicts=CHANGING,
+    ),
     Route("DELETE", ONE, "Delete a feature", delete, Nothing, None, None, 204, acts.DELETE.grants, demands=True),
     _act("activate", "Make a feature active", acts.ACTIVATE, LIMITED),
     _act("deactivate", "Make an active feature inactive", acts.DEACTIVATE, MOVED),
