@@ -27,8 +27,9 @@ test: $(DEV) $(PAGE) $(CLIENTS) ## the whole suite, against real PostgreSQL and 
 fuzz: $(DEV) ## random operations, both executors, in memory and on PostgreSQL: make fuzz CASES=20000 SEED=0 ON=both
 	@$(BIN)/python -m tests.differential $(or $(CASES),20000) --seed $(or $(SEED),0) --on $(or $(ON),both) $(ARGS)
 
-check: lint types imports ## format, lint, types, imports between layers, schema.graphql
-	$(BIN)/feature-api schema export --check
+check: lint types imports ## format, lint, types, imports between layers, schema.graphql, openapi.json
+	$(BIN)/feature-api schema check
+	$(BIN)/feature-api openapi check
 
 format: $(DEV) ## write the code as the formatter wants it
 	$(BIN)/ruff format .
@@ -44,8 +45,9 @@ types: $(DEV) ## mypy --strict
 imports: $(DEV) ## who may import whom
 	$(BIN)/lint-imports
 
-schema: $(RUN) ## write schema.graphql from the code
+schema: $(RUN) ## write schema.graphql and openapi.json from the code
 	$(BIN)/feature-api schema export
+	$(BIN)/feature-api openapi export
 
 migrate: $(RUN) ## bring the database to the newest migration
 	@$(BIN)/feature-api migrate

@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
+from app.cli_published import published_commands
 from app.cli_user import user_commands
 from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
 from app.kernel.errors import InvalidInput, NotFound, Unavailable
+from app.legacy_report import fetch_report
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
-from app.published import StaleSchemaError, check_schema, export_schema
+from app.published import OPENAPI, SCHEMA, StaleSchemaError
 from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
@@ -39,8 +41,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-schema_cli = typer.Typer(help="The published GraphQL schema.", no_args_is_help=True)
-cli.add_typer(schema_cli, name="schema")
+cli.add_typer(published_commands(SCHEMA, Path("schema.graphql"), "The published GraphQL schema."), name="schema")
+cli.add_typer(published_commands(OPENAPI, Path("openapi.json"), "The published document of REST."), name="openapi")
 keys_cli = typer.Typer(
     help="Keys that tokens are signed with, and those of encrypted columns. Use the servers' own settings.",
     no_args_is_help=True,
@@ -175,25 +177,17 @@ def token(
         sys.stdout.write(asyncio.run(mint(settings, role, user, timedelta(minutes=expires))) + "\n")
 
 
-cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
-
-
-@schema_cli.command("export")
-def schema_export(
-    file: Annotated[Path, typer.Option(help="Where to.")] = Path("schema.graphql"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file is stale.")] = False,
+@cli.command("legacy-report")
+def legacy_report(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days back, with today.")] = 30,
 ) -> None:
-    """Writes the schema as the code has it."""
-    if check:
-        check_schema(file)
-    else:
-        export_schema(file)
+    """Shows who still calls REST v1: the last call, how many, who, and which operations."""
+    with _servers() as settings:
+        for line in asyncio.run(fetch_report(settings, days)):
+            sys.stdout.write(line + "\n")
 
 
-@schema_cli.command("check")
-def schema_check(file: Annotated[Path, typer.Option(help="The published schema.")] = Path("schema.graphql")) -> None:
-    """Fails where the file is not the schema that the code has."""
-    check_schema(file)
+cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
 
 
 @keys_cli.command("rotate")

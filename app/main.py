@@ -16,17 +16,19 @@ from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
 from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
+from app.jobs.notes import keep_notes
 from app.jobs.partitions import keep_partitions
 from app.jobs.security_events import forget_events, keep_events
 from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
-from app.jobs.token_uses import keep_token_uses
 from app.kernel.clock import utc_now
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
 from app.telemetry import exposition, metrics_are_shared
 from app.web.answer import Statuses
+from app.web.contract import ROUTES as CONTRACT_ROUTES
+from app.web.contract import contract_routes
 from app.web.error_pages import error_routes
 from app.web.graphiql import static_routes
 from app.web.graphql import EndpointSettings, GraphQLEndpoint
@@ -42,19 +44,8 @@ from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
 from app.web.sign_on import SignOnEndpoints
 from app.wiring import Wiring
 
-ROUTES = frozenset(
-    {
-        "/graphql",
-        "/metrics",
-        "/health",
-        "/health/live",
-        "/health/ready",
-        "/health/startup",
-        JWKS,
-        *SESSION_ROUTES,
-        *SIGN_ON_ROUTES,
-    }
-)
+HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
+ROUTES = frozenset({"/graphql", "/metrics", *HEALTH, JWKS, *SESSION_ROUTES, *SIGN_ON_ROUTES, *CONTRACT_ROUTES})
 
 
 def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> ASGIApp:
@@ -81,18 +72,16 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         at_provider = SignOnEndpoints(sign_on.provider, sign_on.service, sign_on.seal, sign_on.cookie)
         auth_routes += at_provider.routes()
 
+    versions = (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version())
+    product = metadata.version("feature-api")
     rest = RestEndpoint(
-        (legacy_version(V1_DEPRECATED, settings.rest_v1_sunset), current_version()),
+        versions,
         wiring.actors.of,
         wiring.context,
         wiring.once,
         ActLimits(wiring.limiter, wiring.policies),
-        RestSettings(
-            metadata.version("feature-api"),
-            settings.max_body_bytes,
-            settings.max_query_bytes,
-            settings.max_import_bytes,
-        ),
+        RestSettings(product, settings.max_body_bytes, settings.max_query_bytes, settings.max_import_bytes),
+        wiring.legacy_calls.count,
     )
 
     def measure() -> None:
@@ -110,7 +99,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
             asyncio.create_task(keep_events(wiring.security_events)),
             asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
-            asyncio.create_task(keep_token_uses(wiring.api_token_actors.note_uses)),
+            asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
+            asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
             asyncio.create_task(purge_answers(wiring.kept_answers.purge, utc_now)),
         ]
@@ -142,6 +132,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         *health.routes(),
         *auth_routes,
         *error_routes(),
+        *contract_routes(versions, product),
         *static_routes(),
     ]
     others = Starlette(routes=routes, lifespan=lifespan)

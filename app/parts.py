@@ -1,13 +1,17 @@
 """Settings to the parts that the wiring joins; nothing is opened or started here. Raises SettingsError."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from joserfc.jwk import KeySet
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.redis_buckets import RedisBuckets
 from app.auth.key_ring import KeyRing, development_ring, read_ring
 from app.auth.keys import KeysError, development_keys, read_keys
@@ -15,12 +19,15 @@ from app.auth.passwords import Effort
 from app.auth.stored_keys import StoredKeys
 from app.auth.tokens import Tokens
 from app.config.settings import Settings, SettingsError
+from app.db.database import Database
+from app.db.legacy_call import SqlLegacyCalls
 from app.db.pool import PoolSettings
 from app.domain.rate_limit.model import HOUR, Policies, Policy
 from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
-from app.telemetry import RateLimitMetrics
+from app.kernel.clock import utc_now
+from app.telemetry import LegacyMetrics, RateLimitMetrics
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 MANY = 10_000  # requests an hour
@@ -152,3 +159,18 @@ def _redis_url(settings: Settings) -> str:
     if settings.redis_url is None:
         raise SettingsError("REDIS_URL: set it, or start with `make run`, which brings a Valkey along")
     return settings.redis_url.get_secret_value()
+
+
+@asynccontextmanager
+async def owner_database(settings: Settings) -> AsyncIterator[Database]:
+    """For commands: as the owner of the database, whose address is known."""
+    assert settings.owner_url is not None  # the caller sees to it
+    database = Database(replace(pool_settings(settings), url=settings.owner_url, role="", size=1))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def legacy_calls_of(database: Database, registry: CollectorRegistry) -> CountedLegacyCalls:
+    return CountedLegacyCalls(SqlLegacyCalls(database).note, LegacyMetrics(registry), utc_now)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.adapters.security_events import log_event
@@ -10,14 +9,13 @@ from app.auth.key_ring import KeyRing
 from app.auth.reencrypt import OnProgress, Reencrypted, reencrypt
 from app.auth.stored_keys import KeyMaker
 from app.config.settings import Settings, SettingsError
-from app.db.database import Database
 from app.db.encrypted import ENCRYPTED, SqlEncrypted
 from app.db.signing_key import SqlSigningKeys
 from app.domain.signing_key.model import SigningKey
 from app.domain.signing_key.rules import state_of
 from app.domain.signing_key.service import SigningKeyService
 from app.kernel.clock import new_id, utc_now
-from app.parts import pool_settings, ring_of
+from app.parts import owner_database, ring_of
 
 SHOWN = 20  # unreadable values that are named
 
@@ -40,7 +38,7 @@ async def revoke(settings: Settings, kid: str) -> SigningKey | None:
 
 async def fetch_keys(settings: Settings) -> list[str]:
     """A line each, the oldest first. Raises SettingsError, Unavailable."""
-    async with _as_owner(settings) as database:
+    async with owner_database(settings) as database:
         keys = await SqlSigningKeys(database, new_id).fetch_all()
     now = utc_now()
     times = "signs {} to {}, believed until {}"
@@ -54,7 +52,7 @@ async def fetch_keys(settings: Settings) -> list[str]:
 async def reencrypt_columns(settings: Settings, on_progress: OnProgress) -> Reencrypted:
     """Raises UnfinishedError, SettingsError, Unavailable."""
     ring = _ring(settings)
-    async with _as_owner(settings) as database:
+    async with owner_database(settings) as database:
         done = await reencrypt(SqlEncrypted(database), ENCRYPTED, ring, on_progress)
     if done.unreadable:
         more = len(done.unreadable) - SHOWN
@@ -69,18 +67,8 @@ async def reencrypt_columns(settings: Settings, on_progress: OnProgress) -> Reen
 async def _service(settings: Settings) -> AsyncIterator[SigningKeyService]:
     delay, longest = timedelta(seconds=settings.signing_key_delay), timedelta(seconds=settings.jwt_max_lifetime)
     maker = KeyMaker(_ring(settings))
-    async with _as_owner(settings) as database:
+    async with owner_database(settings) as database:
         yield SigningKeyService(SqlSigningKeys(database, new_id), maker, log_event, delay, longest)
-
-
-@asynccontextmanager
-async def _as_owner(settings: Settings) -> AsyncIterator[Database]:
-    assert settings.owner_url is not None  # the caller sees to it
-    database = Database(replace(pool_settings(settings), url=settings.owner_url, role="", size=1))
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 def _ring(settings: Settings) -> KeyRing:

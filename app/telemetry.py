@@ -28,6 +28,7 @@ NO_REQUEST: Mapping[str, str] = MappingProxyType({})
 REQUEST: ContextVar[Mapping[str, str]] = ContextVar(
     "request", default=NO_REQUEST
 )  # its ids, which each of its lines carries
+LEGACY_USERS = 1_000
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -154,6 +155,20 @@ class SecurityMetrics:
 
     def waiting(self, number: int) -> None:
         self._waiting.set(number)
+
+
+class LegacyMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._total = Counter(
+            "feature_api_legacy_calls", "Calls of REST v1, by user (hashed).", ("user", "operation"), registry=registry
+        )
+        self._users: set[UUID] = set()
+
+    def record(self, user_id: UUID, operation: str) -> None:
+        """Of as many users as a scrape can bear; the others together."""
+        if len(self._users) < LEGACY_USERS:
+            self._users.add(user_id)
+        self._total.labels(hashed(user_id) if user_id in self._users else "other", operation).inc()
 
 
 class DocumentMetrics:

@@ -59,6 +59,7 @@ from app.parts import (
     attempt_limits_of,
     effort_of,
     engine_limits_of,
+    legacy_calls_of,
     lifetimes_of,
     policies_of,
     pool_settings,
@@ -89,13 +90,14 @@ class Wiring:
         self.registry = CollectorRegistry()
         self.http_metrics = HttpMetrics(self.registry)
         self.database_metrics = DatabaseMetrics(self.registry)
-        self.database = Database(pool_settings(settings), self.database_metrics.record)
+        self.database = database = Database(pool_settings(settings), self.database_metrics.record)
         database, walled = self.database, settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
+        self.legacy_calls = legacy_calls_of(database, self.registry)
         self.tokens = tokens_of(settings)
         self.api_token_actors = ApiTokenActors(
             stores.api_tokens.fetch_actor,

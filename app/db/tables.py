@@ -1,6 +1,6 @@
 """The tables, as statements use them; the law (constraints, indexes, triggers, privileges) is in alembic/versions."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
@@ -140,6 +140,16 @@ api_tokens = Table(
     Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
     Column("last_used_at", TIMESTAMP(timezone=True)),
     Column("revoked_at", TIMESTAMP(timezone=True)),
+)
+
+legacy_calls = Table(
+    "legacy_calls",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("operation", Text(collation="C"), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("last_at", TIMESTAMP(timezone=True), nullable=False),
 )
 
 signing_keys = Table(

@@ -8,8 +8,8 @@ from app.domain.audit.model import ORDER, AuditEntry, AuditPageRequest
 from app.kernel.errors import NotFound
 from app.rest.conditions import tag_of
 from app.rest.feature_v2 import ONE, PATH, Nothing
-from app.rest.fields import Id
-from app.rest.page_v2 import PageQuery, links, page_info
+from app.rest.fields import Action, Id
+from app.rest.page_v2 import LISTED, PageQuery, links, page_info
 from app.rest.route import Answer, Call, Route
 
 MAX_DIGITS = 9  # of a version
@@ -27,7 +27,7 @@ class AuditEntryV2(TypedDict):
     id: Id
     feature_id: Id
     actor_id: Id | None
-    action: str
+    action: Action
     version: int
     changes: list[FieldChangeV2]
     created_at: datetime
@@ -42,7 +42,7 @@ class RevisionV2(TypedDict):
     description: object
     status: object
     metadata: object
-    action: str
+    action: Action
     actor_id: Id | None
     created_at: datetime
 
@@ -103,6 +103,14 @@ async def get_revision(call: Call[Nothing, None]) -> Answer:
 
 
 ROUTES = (
-    Route("GET", f"{ONE}/audit-entries", "List the changes of a feature", list_entries, PageQuery, list[AuditEntryV2]),
+    Route(
+        "GET",
+        f"{ONE}/audit-entries",
+        "List the changes of a feature",
+        list_entries,
+        PageQuery,
+        list[AuditEntryV2],
+        beside=LISTED,
+    ),
     Route("GET", f"{ONE}/revisions/{{version}}", "Get a feature as it was", get_revision, Nothing, RevisionV2),
 )

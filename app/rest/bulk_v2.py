@@ -107,6 +107,13 @@ class DoneV2(TypedDict):
     problem: NotRequired[Problem]
 
 
+class SummaryV2(TypedDict):
+    """Counts of items."""
+
+    succeeded: int
+    failed: int
+
+
 def _item(sent: BaseModel) -> bulk.Item:
     match sent:
         case CreateItem():
@@ -139,7 +146,7 @@ async def change_many(call: Call[Nothing, BulkV2]) -> Answer:
     tell_denials(call.context.security_event, outcomes)
     done = [_done(call, place, outcome) for place, outcome in enumerate(outcomes)]
     failed = sum(isinstance(outcome, DomainError) for outcome in outcomes)
-    summary = {"succeeded": len(done) - failed, "failed": failed}
+    summary: SummaryV2 = {"succeeded": len(done) - failed, "failed": failed}
     return Answer(207 if failed else 200, done, {"summary": summary})
 
 
@@ -155,6 +162,8 @@ ROUTES = (
         200,
         rules.CREATE,
         or_grants=tuple(rules.GRANTS.values())[1:],  # all but to read
+        beside={"summary": SummaryV2},
         whole=lambda body: body.atomic,
+        partly=True,
     ),
 )

@@ -23,6 +23,7 @@ from app.http.refused import Refused
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock, utc_now
 from app.kernel.errors import DomainError, NotFound, RateLimited
+from app.kernel.ids import UserId
 from app.rest import render
 from app.rest.conditions import not_modified
 from app.rest.failure import failure_of
@@ -37,6 +38,8 @@ from app.rest.version import Version, version_of
 MAX_HEADERS = 32_768  # bytes of names and values
 KEPT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
+type OnLegacy = Callable[[UserId, str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
@@ -50,7 +53,7 @@ class RestSettings:
 
 class RestEndpoint:
     """Of all paths under /api. `actor_of` takes the Authorization header; `context_of` the actor, the request's id, the
-    caller's address and a cost."""
+    caller's address and a cost; `on_legacy` is told of every call of a deprecated version, however it ended."""
 
     def __init__(
         self,
@@ -60,10 +63,12 @@ class RestEndpoint:
         once: OnceOf,
         limits: ActLimits,
         settings: RestSettings,
+        on_legacy: OnLegacy,
         now: Clock = utc_now,
     ) -> None:
         self._versions, self._settings, self._now = versions, settings, now
         self._actor_of, self._context_of, self._once, self._limits = actor_of, context_of, once, limits
+        self._on_legacy = on_legacy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, facts = scope["path"], about(scope)
@@ -88,6 +93,9 @@ class RestEndpoint:
                 await send_stream(receive, send, described, sent.stream, head=scope["method"] == "HEAD")
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
             await self._send_failure(send, error, version, facts, headers, known, path)
+        finally:
+            if version.legacy and facts.route is not None and facts.actor.user_id is not None:
+                self._on_legacy(facts.actor.user_id, f"{scope['method']} {facts.route}")
 
     async def _answer(
         self,

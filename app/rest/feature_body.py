@@ -1,18 +1,20 @@
 """What callers send of a feature; fields of a wrong type and fields that break a rule are told together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticCustomError
 
-from app.domain.feature import inputs
+from app.domain.feature import inputs, rules
 from app.domain.feature.acts import Settable
 from app.domain.feature.inputs import ABSENT, FeaturePatch
 from app.http.problem import Detail
+from app.kernel.cleaning import MAX_NAME
 from app.kernel.errors import InvalidInput
 from app.rest.failure import detail_of
+from app.rest.fields import JSON_VALUE, NO_NUL
 from app.rest.read import Invalid, details_of
 from app.rest.route import Ignores, Refuses
 
@@ -20,15 +22,48 @@ type Status = Literal["active", "inactive", "archived"]
 
 STATUSES: Mapping[str, Settable] = {"active": "ACTIVE", "inactive": "INACTIVE", "archived": "ARCHIVED"}
 
-Name = Annotated[str, Field(description="1 to 255 characters; unique among the owner's features.")]
-Description = Annotated[str | None, Field(description="At most 2,000 characters.")]
-Metadata = Annotated[dict[str, object] | None, Field(description="At most 16 KiB of JSON and 8 levels.")]
+# What the rules say, in JSON Schema: pydantic is not to check it, so that every fault is told in the rules' words.
+CONTROL = r"\u0000-\u001F\u007F-\u009F"
+NAME: dict[str, JsonValue] = {
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    "pattern": rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$",
+}
+DESCRIPTION: dict[str, JsonValue] = {"maxLength": rules.MAX_DESCRIPTION, "pattern": NO_NUL}
+LABEL: dict[str, JsonValue] = {"type": "string", "maxLength": rules.MAX_LABEL, "pattern": NO_NUL}
+LABELS: dict[str, JsonValue] = {"type": "array", "items": LABEL}
+VALUES: dict[str, JsonValue] = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": JSON_VALUE}
+METADATA: dict[str, JsonValue] = {**VALUES, "properties": {"category": LABEL, "tags": LABELS}}
+NULL: JsonValue = {"type": "null"}
+MERGED: dict[str, JsonValue] = {
+    **VALUES,
+    "properties": {"category": {"anyOf": [LABEL, NULL]}, "tags": {"anyOf": [LABELS, NULL]}},
+}
+
+Name = Annotated[
+    str, Field(description="Unique among the owner's features; trimmed, and in NFC.", json_schema_extra=NAME)
+]
+Description = Annotated[str | None, Field(json_schema_extra=DESCRIPTION)]
+Metadata = Annotated[
+    dict[str, object] | None,
+    Field(description="At most 16 KiB of JSON and 8 levels, without NUL.", json_schema_extra=METADATA),
+]
 
 
 def _not_null(value: object) -> object:
     if value is None:
         raise PydanticCustomError("null", "must not be null")
     return value
+
+
+def _without_null(more: dict[str, JsonValue]) -> Callable[[dict[str, Any]], None]:
+    """The schema of a field that may be absent, but must not be null; None is what absence is read as."""
+
+    def change(schema: dict[str, Any]) -> None:
+        (option,) = (option for option in schema.pop("anyOf") if option != NULL)
+        schema.update(option, **more)
+
+    return change
 
 
 class NewFeature(BaseModel):
@@ -69,10 +104,12 @@ class PatchV2(Refuses):
 
     model_config = ConfigDict(strict=True)
 
-    name: Annotated[str | None, Field(description="A new name.")] = None
+    name: Annotated[str | None, Field(json_schema_extra=_without_null(NAME))] = None
     description: Description = None
-    metadata: Annotated[Metadata, AfterValidator(_not_null)] = None
-    status: Annotated[Status | None, AfterValidator(_not_null)] = None
+    metadata: Annotated[
+        dict[str, object] | None, AfterValidator(_not_null), Field(json_schema_extra=_without_null(MERGED))
+    ] = None
+    status: Annotated[Status | None, AfterValidator(_not_null), Field(json_schema_extra=_without_null({}))] = None
 
     def patch(self) -> FeaturePatch:
         sent = self.model_fields_set

@@ -8,8 +8,12 @@ from pydantic import Field
 
 from app.domain.feature import rules
 from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
+from app.rest.fields import NO_NUL
 
-Search = Annotated[str | None, Field(max_length=rules.MAX_SEARCH)]
+Search = Annotated[str | None, Field(max_length=rules.MAX_SEARCH, json_schema_extra={"pattern": NO_NUL})]
+
+Label = Annotated[str, Field(json_schema_extra={"pattern": NO_NUL})]
+Labels = Annotated[tuple[Label, ...], Field(json_schema_extra={"maxItems": rules.MAX_LABELS})]
 
 type Sort = Literal[
     "created_at:desc",

@@ -12,11 +12,11 @@ from app.domain.feature.model import Feature, FeatureFilter, FeatureSliceRequest
 from app.kernel.page import DEFAULT_PAGE, MAX_OFFSET, MAX_PAGE
 from app.rest.conditions import expected_version, tag_of
 from app.rest.feature_body import STATUSES, CreateV1, ReplaceV1
-from app.rest.feature_list import ORDERS, Search, Sort
-from app.rest.fields import Id
+from app.rest.feature_list import ORDERS, Label, Search, Sort
+from app.rest.fields import AnyStatus, Id, Instant
 from app.rest.read import Number
 from app.rest.render import milliseconds
-from app.rest.route import Answer, Call, Ignores, Route
+from app.rest.route import CHANGING, CREATING, Answer, Call, Ignores, Route
 
 PATH = "/api/v1/features"
 ONE = f"{PATH}/{{id}}"
@@ -31,8 +31,8 @@ class ListV1(Ignores):
     offset: Annotated[Number, Field(ge=0, le=MAX_OFFSET)] = 0
     status: Literal["active", "inactive", "archived", "deleted"] = "active"
     sort: Sort = "created_at:desc"
-    category: str | None = None
-    tag: str | None = None
+    category: Label | None = None
+    tag: Label | None = None
     q: Search = None
 
 
@@ -40,10 +40,10 @@ class FeatureV1(TypedDict):
     id: Id
     name: str
     description: str | None
-    status: str
+    status: AnyStatus
     metadata: Mapping[str, object]
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class Pagination(TypedDict):
@@ -112,10 +112,14 @@ def _one(label: str | None) -> tuple[str] | None:
     return None if label is None else (label,)
 
 
+CHANGE = rules.GRANTS["UPDATE"]
+LISTED = {"pagination": Pagination}
 ROUTES = (
-    Route("POST", PATH, "Create a feature", create, Nothing, FeatureV1, CreateV1, 201, rules.CREATE),
-    Route("GET", PATH, "List your own features", list_own, ListV1, list[FeatureV1]),
+    Route(
+        "POST", PATH, "Create a feature", create, Nothing, FeatureV1, CreateV1, 201, rules.CREATE, conflicts=CREATING
+    ),
+    Route("GET", PATH, "List your own features", list_own, ListV1, list[FeatureV1], beside=LISTED),
     Route("GET", ONE, "Get a feature", get, Nothing, FeatureV1),
-    Route("PUT", ONE, "Replace a feature", replace, Nothing, FeatureV1, ReplaceV1, 200, rules.GRANTS["UPDATE"]),
+    Route("PUT", ONE, "Replace a feature", replace, Nothing, FeatureV1, ReplaceV1, 200, CHANGE, conflicts=CHANGING),
     Route("DELETE", ONE, "Delete a feature", delete, Nothing, None, None, 204, rules.GRANTS["DELETE"]),
 )

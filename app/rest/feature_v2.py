@@ -13,10 +13,20 @@ from app.domain.feature.model import Feature, FeatureFilter, FeaturePageRequest
 from app.kernel.ids import UserId
 from app.rest.conditions import expected_version, tag_of
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2, ReplaceV2
-from app.rest.feature_list import ORDERS, Search, Sort
-from app.rest.fields import AnyObject, Id
-from app.rest.page_v2 import PageQuery, links, page_info
-from app.rest.route import JSON, MERGE_PATCH, Answer, Call, Refuses, Route
+from app.rest.feature_list import ORDERS, Labels, Search, Sort
+from app.rest.fields import AnyObject, AnyStatus, Id
+from app.rest.page_v2 import LISTED, PageQuery, links, page_info
+from app.rest.route import (
+    CHANGING,
+    CREATING,
+    JSON,
+    MERGE_PATCH,
+    Answer,
+    Call,
+    Conflicts,
+    Refuses,
+    Route,
+)
 
 PATH = "/api/v2/features"
 ONE = f"{PATH}/{{id}}"
@@ -30,8 +40,8 @@ class FilterQuery(Refuses):
     """What may come more than once means: one of these."""
 
     status: tuple[Literal["active", "inactive", "archived", "deleted"], ...] = ()
-    category: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
+    category: Labels = ()
+    tag: Labels = ()
     owner_id: UUID | None = None
     q: Search = None
 
@@ -55,7 +65,7 @@ class FeatureV2(TypedDict):
     owner_id: Id
     name: str
     description: str | None
-    status: str
+    status: AnyStatus
     metadata: AnyObject
     category: str | None
     tags: list[str]
@@ -129,23 +139,55 @@ def doing(act: acts.Act) -> Callable[[Call[Nothing, None]], Awaitable[Answer]]:
     async def do(call: Call[Nothing, None]) -> Answer:
         return answered(await call.context.feature.change(call.id, act, expected_version(call.headers)))
 
+    do.__name__ = act.action.lower()
     return do
 
 
-def _act(name: str, summary: str, act: acts.Act) -> Route[Nothing, None]:
-    return Route("POST", f"{ONE}/{name}", summary, doing(act), Nothing, FeatureV2, grants=act.grants, demands=True)
+def _act(name: str, summary: str, act: acts.Act, *conflicts: Conflicts) -> Route[Nothing, None]:
+    found = tuple(code for codes in conflicts for code in codes)
+    return Route(
+        "POST",
+        f"{ONE}/{name}",
+        summary,
+        doing(act),
+        Nothing,
+        FeatureV2,
+        grants=act.grants,
+        demands=True,
+        conflicts=found,
+    )
 
 
+LIMITED: Conflicts = ("FEATURE_LIMIT_EXCEEDED",)
+MOVED: Conflicts = ("INVALID_TRANSITION",)
+MERGE = (MERGE_PATCH, JSON)
 CHANGE = rules.GRANTS["UPDATE"]
 ROUTES = (
-    Route("POST", PATH, "Create a feature", create, Nothing, FeatureV2, CreateV2, 201, rules.CREATE),
-    Route("GET", PATH, "List the features that you may see", list_page, ListV2, list[FeatureV2]),
+    Route(
+        "POST", PATH, "Create a feature", create, Nothing, FeatureV2, CreateV2, 201, rules.CREATE, conflicts=CREATING
+    ),
+    Route("GET", PATH, "List the features that you may see", list_page, ListV2, list[FeatureV2], beside=LISTED),
     Route("GET", ONE, "Get a feature", get, Nothing, FeatureV2),
-    Route("PUT", ONE, "Replace a feature", replace, Nothing, FeatureV2, ReplaceV2, 200, CHANGE, demands=True),
-    Route("PATCH", ONE, "Change a feature", patch, Nothing, FeatureV2, PatchV2, 200, CHANGE, True, (MERGE_PATCH, JSON)),
+    Route(
+        "PUT", ONE, "Replace a feature", replace, Nothing, FeatureV2, ReplaceV2, 200, CHANGE, True, conflicts=CHANGING
+    ),
+    Route(
+        "PATCH",
+        ONE,
+        "Change a feature",
+        patch,
+        Nothing,
+        FeatureV2,
+        PatchV2,
+        200,
+        CHANGE,
+        True,
+        MERGE,
+        conflicts=CHANGING,
+    ),
     Route("DELETE", ONE, "Delete a feature", delete, Nothing, None, None, 204, acts.DELETE.grants, demands=True),
-    _act("activate", "Make a feature active", acts.ACTIVATE),
-    _act("deactivate", "Make an active feature inactive", acts.DEACTIVATE),
-    _act("archive", "Make a feature archived", acts.ARCHIVE),
-    _act("restore", "Bring a deleted feature back", acts.RESTORE),
+    _act("activate", "Make a feature active", acts.ACTIVATE, LIMITED),
+    _act("deactivate", "Make an active feature inactive", acts.DEACTIVATE, MOVED),
+    _act("archive", "Make a feature archived", acts.ARCHIVE, MOVED),
+    _act("restore", "Bring a deleted feature back", acts.RESTORE, CREATING),
 )

@@ -113,5 +113,6 @@ ROUTES = (
         rules.CREATE,
         media=MEDIA,
         whole=lambda body: False,
+        partly=True,
     ),
 )

@@ -16,13 +16,16 @@ WINDOW = frozenset({"first", "last", "after", "before"})
 Size = Annotated[Number | None, Field(ge=0, le=MAX_PAGE)]
 
 
+Cursor = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+
+
 class PageQuery(Refuses):
     """Relay's four arguments; neither `first` nor `last`: the first twenty."""
 
     first: Size = None
     last: Size = None
-    after: str | None = None
-    before: str | None = None
+    after: Cursor | None = None
+    before: Cursor | None = None
 
     def window(self, order: str, *, temporal: bool) -> Window:
         """Raises BadUserInput for a cursor of another list or order."""
@@ -35,6 +38,9 @@ class PageInfo(TypedDict):
     has_previous_page: bool
     start_cursor: str | None
     end_cursor: str | None
+
+
+LISTED = {"page_info": PageInfo}
 
 
 def page_info[T, S: Hashable](page: Page[T, S]) -> PageInfo:

@@ -15,6 +15,7 @@ from app.http.refused import Refused
 TAG = "="  # begins the tags of unions, which are no part of what was sent
 LONGEST = 100  # characters of a name that are told back
 FIELDS = 100  # parameters of a query string at most
+LISTS_FIELDS = 300  # where some are lists: two of labels, and whatever else there is
 ISSUES: Mapping[str, str] = {
     "missing": "required",
     "extra_forbidden": "unknown",
@@ -72,7 +73,8 @@ def read_query[M: BaseModel](query: bytes, model: type[M]) -> M:
 
 def _read_query[M: BaseModel](query: bytes, model: type[M]) -> M:
     found: dict[str, Any] = {}
-    for name, value in pairs_of(query):
+    lists = any(isinstance(known.default, tuple) for known in model.model_fields.values())
+    for name, value in pairs_of(query, LISTS_FIELDS if lists else FIELDS):
         if value:
             found.setdefault(name, []).append(value)
     details: list[Detail] = []
@@ -92,12 +94,12 @@ def _read_query[M: BaseModel](query: bytes, model: type[M]) -> M:
     return read
 
 
-def pairs_of(query: bytes) -> list[tuple[str, str]]:
+def pairs_of(query: bytes, most: int = LISTS_FIELDS) -> list[tuple[str, str]]:
     """Raises Invalid."""
     try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        text = f"The query string must be `name=value` pairs, percent-encoded in UTF-8, {FIELDS} at most."
+        text = f"The query string must be `name=value` pairs, percent-encoded in UTF-8, {most} at most."
         raise Invalid([{"field": "", "issue": "format", "message": text}]) from None
 
 

@@ -38,6 +38,13 @@ class LegacyError(TypedDict):
     correlation_id: str
 
 
+class LegacyErrorBody(TypedDict):
+    """Of every error of v1."""
+
+    error: LegacyError
+    meta: Meta
+
+
 def milliseconds(moment: datetime) -> str:
     """Of a time in UTC: `2024-01-01T12:00:00.000Z`."""
     return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
@@ -69,7 +76,8 @@ def legacy_error(failure: Failure, request_id: str, meta: Meta) -> bytes:
         "documentation_url": page_of(failure.code),
         "correlation_id": request_id,
     }
-    return orjson.dumps({"error": error, "meta": meta})
+    body: LegacyErrorBody = {"error": error, "meta": meta}
+    return orjson.dumps(body)
 
 
 def problem_error(failure: Failure, instance: str, request_id: str) -> bytes:

@@ -15,11 +15,14 @@ from app.kernel.actor import Grants
 from app.kernel.errors import NotFound
 from app.kernel.value import value
 
+type Conflicts = tuple[str, ...]  # codes of status 409
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 SUCCESS = (JSON, PROBLEM)  # who accepts nothing but problems gets JSON where there is none
+CREATING: Conflicts = ("DUPLICATE_NAME", "FEATURE_LIMIT_EXCEEDED")
+CHANGING: Conflicts = (*CREATING, "INVALID_TRANSITION")
 
 
 class Ignores(BaseModel):
@@ -77,7 +80,9 @@ class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
     None: to be known is enough; one of `or_grants` will do as well. `demands`: the request must name the version that
     it changes. `media` is what the body may be, `answers` what the answer may be. `body` bytes: a document of many
-    lines, as it was sent. `whole`: is all that the body asks for done together, or nothing of it?"""
+    lines, as it was sent. `whole`: is all that the body asks for done together, or nothing of it? `conflicts`: what the
+    services may refuse with 409. `beside`: what the body of the answer has beside `data`. `partly`: the answer is 207
+    where some of what the body asks for was refused."""
 
     method: Method
     path: str
@@ -93,6 +98,9 @@ class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     answers: tuple[str, ...] = SUCCESS
     or_grants: tuple[Grants, ...] = ()
     whole: Callable[[Any], bool] = lambda body: True
+    partly: bool = False
+    conflicts: Conflicts = ()
+    beside: Mapping[str, type[Any]] = field(default_factory=dict)
 
     @cached_property
     def no_query(self) -> Q:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fixtures.server import ROOT, Server
+from tests.fixtures.server import ROOT, Server, feature_api, free_port, serving
 
 CALLER = Path(__file__).with_name("legacy_caller.py")
 GUIDE = ROOT / "docs" / "rest.md"
@@ -59,3 +59,13 @@ def test_path_is_decoded_once_and_never_into_another_path(server: Server) -> Non
     for path in ("/api/v1/features%2F", "/api/v1/features/%252e", "/api/v1/features/a%0d%0ab", "/api/v1/features/%ff"):
         answer = httpx.get(f"{server.url}{path}", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
+
+
+def test_report_names_who_called_v1_once_the_server_has_ended(server: Server) -> None:
+    headers = {"authorization": f"Bearer {server.token('manager')}"}
+    with serving({**server.environment, "PORT": str(free_port())}) as url:
+        for _ in range(3):
+            assert httpx.head(f"{url}/api/v1/features", headers=headers).status_code == 200
+    found = feature_api(server.environment, "legacy-report", "--days", "2")
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"^\S+Z +\d+  .+ <.+>  .*HEAD /api/v1/features", found.stdout, re.MULTILINE), found.stdout

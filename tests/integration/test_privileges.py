@@ -41,6 +41,7 @@ APP: Mapping[str, Mapping[str, str]] = {
         "UPDATE": "body created_at expires_at fingerprint headers status",
     },
     "make_audit_partitions()": {"EXECUTE": ""},
+    "legacy_calls": {"INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "outbox": {"INSERT": "", "SELECT": ""},
     "refresh_tokens": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "nonce used_at"},
     "schema public": {"USAGE": ""},

@@ -8,7 +8,7 @@ import pytest
 
 from app.auth import api_tokens as module
 from app.auth.api_tokens import ApiTokenActors
-from app.jobs.token_uses import keep_token_uses
+from app.jobs.notes import keep_notes
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated, Unavailable
@@ -239,7 +239,7 @@ async def test_the_job_survives_what_goes_wrong_and_writes_once_more_when_it_end
         if outcome is not None:
             raise outcome
 
-    job = asyncio.create_task(keep_token_uses(note, every=0))
+    job = asyncio.create_task(keep_notes(note, "uses of API tokens", every=0))
     await enough.wait()
     job.cancel()
     before = calls

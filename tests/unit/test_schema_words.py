@@ -25,7 +25,7 @@ from app.domain.security_event.model import SecurityEventKind
 from app.domain.user.model import UserAction
 from app.kernel.actor import Role, Scope
 from app.kernel.errors import ErrorCode, Issue
-from app.published import StaleSchemaError, check_schema, schema_text
+from app.published import SCHEMA, StaleSchemaError, schema_text
 from app.resolvers.root import core
 from app.schema.api_token import SCOPE_OF
 from app.schema.errors import ERROR_TYPES
@@ -171,17 +171,17 @@ def test_a_field_that_is_missing_or_of_another_type_would_be_found() -> None:
 
 
 def test_the_published_schema_is_current() -> None:
-    check_schema(PUBLISHED)
+    SCHEMA.check(PUBLISHED)
 
 
 def test_a_published_schema_that_differs_is_stale_and_the_difference_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "schema.graphql"
     file.write_text(schema_text().replace("  viewer: User\n", "  viewer: User!\n"), "utf-8")
     with pytest.raises(StaleSchemaError, match=r"(?s)-  viewer: User!\n\+  viewer: User\n") as refusal:
-        check_schema(file)
+        SCHEMA.check(file)
     assert "feature-api schema export" in str(refusal.value)
 
 
 def test_a_published_schema_that_is_missing_is_stale(tmp_path: Path) -> None:
     with pytest.raises(StaleSchemaError):
-        check_schema(tmp_path / "schema.graphql")
+        SCHEMA.check(tmp_path / "schema.graphql")

@@ -124,7 +124,7 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
             return Problem(path, "RANGE", text, MAX_DEPTH)
         if any(isinstance(found, str) and "\0" in found for found in inner):
             return Problem(path, "FORMAT", "`metadata` must not contain the character NUL.")
-        if any(isinstance(found, int | float) and not -(2**63) <= found < 2**64 for found in inner):
+        if any(isinstance(found, int | float) and not _fits(found) for found in inner):
             return Problem(path, "RANGE", "`metadata` must not hold numbers beyond 64 bits.")
         swelling += sum(_swelling(found) for found in inner if isinstance(found, float))
         level = inner
@@ -133,6 +133,11 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
         text = f"`metadata` must have at most {MAX_METADATA} bytes as JSON; it has {size}."
         return Problem(path, "MAX_LENGTH", text, MAX_METADATA)
     return None
+
+
+def _fits(number: float) -> bool:
+    """In 64 bits. A float at the lower end is an integer beyond it, which the parser has rounded."""
+    return (number > -(2**63) if isinstance(number, float) else number >= -(2**63)) and number < 2**64
 
 
 def _swelling(number: float) -> int:
