@@ -28,6 +28,7 @@ TOKEN = Tokens(KeySet([KEY]), "a", "b").mint(UserId(UUID(int=1)), datetime(2026,
         (json.dumps(KEY.as_dict(private=False)), []),
         (f"fapi_p_ {TOKEN[:20]}", []),
     ],
+    ids=["access token", "API token", "private key", "password", "hash", "public key", "nothing"],
 )
 def test_secrets_are_found_in_what_was_said(text: str, found: list[str]) -> None:
     assert secrets_in(f"a line\n{text} and more\n") == found
