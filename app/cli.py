@@ -122,7 +122,9 @@ def run() -> None:
 @cli.command()
 def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each has its own pool of connections.")] = 1,
-    inherited: Annotated[int | None, typer.Option("--socket", min=0, hidden=True)] = None,
+    inherited: Annotated[
+        int | None, typer.Option("--socket", min=0, hidden=True, help="Of workers: what they share.")
+    ] = None,
 ) -> None:
     """Serves with the servers of DATABASE_URL and REDIS_URL; it neither migrates nor seeds."""
     settings = read_settings()
