@@ -43,6 +43,8 @@ TABLE = [
     Row("GET", "/health/startup", 503),  # here nothing has started: the test's transport sends no lifespan
     Row("GET", "/metrics", 200),  # kept from the public at the gateway
     Row("GET", "/.well-known/jwks.json", 200),
+    Row("GET", "/openapi.json", 200),
+    Row("GET", "/docs", 200),
     Row("POST", "/auth/login", 401, body=LOGIN),  # who asks is whom the body names, not the header
     Row("POST", "/auth/refresh", 401, body={"refresh_token": "nobody's"}),
     Row("POST", "/auth/logout", 204, body={"refresh_token": "nobody's"}),
