@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Integer, Text, Uuid, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from app.db import keyset
+from app.db import excerpt, keyset
 from app.db.database import Database, Rows
+from app.db.excerpt import Excerpts
 from app.db.reading import Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import audit_entries
@@ -26,6 +28,7 @@ from app.domain.audit.ports import EntryPage, ParentId
 from app.kernel.cursor import encode_cursor
 from app.kernel.ids import AuditEntryId, UserId
 from app.kernel.page import Fetched, cut
+from app.kernel.want import Excerpt
 
 column = audit_entries.c
 COLUMNS = tuple(column)
@@ -35,6 +38,7 @@ READINGS = Readings(
     {VALUES: ("changed_fields", "old_values", "new_values"), METADATA: METADATA},
     "actor",
     "actor_id",
+    excerpt.words_of("AuditEntry", COLUMNS, ("action",)),
 )
 PARENTS = {"feature": column.feature_id, "actor": column.actor_id}
 PLACES = {parent: [c.name for c in COLUMNS].index(of.name) for parent, of in PARENTS.items()}  # in a row
@@ -61,12 +65,11 @@ def by_ids_statement(names: tuple[str, ...]) -> Statement:
 
 @lru_cache(512)
 def page_statement(
-    names: tuple[str, ...], shape: keyset.Shape, parent: Parent | None, reading: Reading[AuditEntry]
+    names: tuple[str, ...], shape: keyset.Shape, parent: Parent | None, reading: Reading[AuditEntry] | Excerpts
 ) -> Statement:
-    where = [CONDITIONS[name] for name in names]
-    listed = keyset.Keyset(reading.columns, column.created_at, column.id, False, reading.along)
-    found = keyset.page_select(listed, where, shape, PARENTS[parent] if parent else None)
-    return Statement("audit.page", found)
+    where, of = [CONDITIONS[name] for name in names], PARENTS[parent] if parent else None
+    listed = reading.keyset(column.created_at, column.id, False, of)
+    return Statement("audit.page", keyset.page_select(listed, where, shape, of))
 
 
 @lru_cache(512)
@@ -91,14 +94,15 @@ class SqlEntries:
 
     async def fetch_page(self, request: AuditPageRequest, visible_to: UserId | None) -> EntryPage:
         scope = AuditScope(request.filter, None, None, visible_to)
-        rows, make = await self._fetch(request, scope, {})
+        rows, make, _ = await self._fetch(request, scope, {})
         return _page(keyset.fetched(rows, make, request.window), request, scope)
 
     async def fetch_pages(
         self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest, visible_to: UserId | None
     ) -> Mapping[ParentId, EntryPage]:
-        rows, make = await self._fetch(request, AuditScope(request.filter, parent, None, visible_to), {"ids": ids})
-        found = keyset.fetched_per_parent(ids, rows, make, request.window, PLACES[parent])
+        scope = AuditScope(request.filter, parent, None, visible_to)
+        rows, make, place = await self._fetch(request, scope, {"ids": ids})
+        found = keyset.fetched_per_parent(ids, rows, make, request.window, place)
         return {
             id: _page(fetched, request, AuditScope(request.filter, parent, id, visible_to))
             for id, fetched in found.items()
@@ -126,11 +130,20 @@ class SqlEntries:
 
     async def _fetch(
         self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]
-    ) -> tuple[Rows, Callable[[asyncpg.Record], AuditEntry]]:
-        values, shape, reading = values_of(scope), keyset.shape_of(request.window), READINGS.of(request.want)
-        statement = page_statement(tuple(values), shape, scope.parent, reading)
-        rows = await self._database.fetch(statement, **values, **keyset.page_binds(request.window), **binds)
-        return rows, reading.make(shape)
+    ) -> tuple[Rows, Callable[[asyncpg.Record], Any], int]:
+        """Rows, what makes an object or an excerpt of each, and the place of the parent's id in them."""
+        values, shape, want = values_of(scope), keyset.shape_of(request.window), request.want
+        names, binds = tuple(values), {**values, **keyset.page_binds(request.window), **binds}
+        if found := READINGS.excerpts(want):
+            excerpts, words = found
+            statement = page_statement(names, shape, scope.parent, excerpts)
+            rows = await self._database.fetch(statement, **binds, **words)
+            if excerpt.complete(rows):
+                return rows, excerpt.make, excerpt.PARENT
+        reading = READINGS.of(want)
+        statement = page_statement(names, shape, scope.parent, reading)
+        place = PLACES[scope.parent] if scope.parent else 0
+        return await self._database.fetch(statement, **binds), reading.make(shape), place
 
 
 def values_of(scope: AuditScope) -> dict[str, object]:
@@ -150,6 +163,6 @@ def _page(fetched: Fetched[AuditEntry], request: AuditPageRequest, scope: AuditS
     return cut(fetched, request.window, _cursor_of, scope)
 
 
-def _cursor_of(entry: AuditEntry) -> str:
-    position = position_of(entry)
+def _cursor_of(entry: AuditEntry | Excerpt) -> str:
+    position = entry.position if isinstance(entry, Excerpt) else position_of(entry)
     return encode_cursor(ORDER, position.sort, position.id)

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from typing import Any
 
 import asyncpg
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, true
 
-from app.db import keyset
+from app.db import excerpt, keyset
 from app.db.database import Database, Rows
+from app.db.excerpt import Excerpts
 from app.db.feature_filter import conditions, values_of
 from app.db.feature_write import COLUMNS, SqlFeatureWork, write
 from app.db.reading import Reading, Readings
@@ -29,7 +31,7 @@ from app.kernel.cursor import encode_cursor
 from app.kernel.errors import DomainError, DuplicateName, LimitExceeded
 from app.kernel.ids import FeatureId, UserId
 from app.kernel.page import Fetched, cut
-from app.kernel.want import Want
+from app.kernel.want import Excerpt, Want
 
 SORTS = {
     "CREATED_AT": features.c.created_at,
@@ -39,7 +41,14 @@ SORTS = {
 }
 OWNERS = bindparam("ids", type_=ARRAY(Uuid))
 OWNER = [column.name for column in COLUMNS].index("owner_id")
-READINGS = Readings(Feature, COLUMNS, {(name,): (name,) for name in UNREAD}, "owner", "owner_id")
+READINGS = Readings(
+    Feature,
+    COLUMNS,
+    {(name,): (name,) for name in UNREAD},
+    "owner",
+    "owner_id",
+    excerpt.words_of("Feature", COLUMNS, ("status",)),
+)
 BY_NAME = Statement(
     "feature.by_name",
     select(features.c.id).where(
@@ -60,11 +69,14 @@ def by_ids_statement(reading: Reading[Feature], one: bool) -> Statement:
 
 @lru_cache(512)
 def page_statement(
-    names: tuple[str, ...], order: FeatureOrder, shape: keyset.Shape, of_owners: bool, reading: Reading[Feature]
+    names: tuple[str, ...],
+    order: FeatureOrder,
+    shape: keyset.Shape,
+    of_owners: bool,
+    reading: Reading[Feature] | Excerpts,
 ) -> Statement:
-    ascending = order.direction == "ASC"
-    listed = keyset.Keyset(reading.columns, SORTS[order.field], features.c.id, ascending, reading.along)
     parent = features.c.owner_id if of_owners else None
+    listed = reading.keyset(SORTS[order.field], features.c.id, order.direction == "ASC", parent)
     return Statement("feature.page", keyset.page_select(listed, conditions(names), shape, parent))
 
 
@@ -103,7 +115,7 @@ class SqlFeatures:
 
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         scope = FeatureScope(request.filter, None, visible_to)
-        rows, make = await self._fetch(request, scope, False, {})
+        rows, make, _ = await self._fetch(request, scope, False, {})
         return _page(keyset.fetched(rows, make, request.window), request, scope)
 
     async def fetch_slice(self, request: FeatureSliceRequest, visible_to: UserId | None) -> FeatureSlice:
@@ -115,8 +127,9 @@ class SqlFeatures:
     async def fetch_pages_of_owners(
         self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None
     ) -> Mapping[UserId, FeaturePage]:
-        rows, make = await self._fetch(request, FeatureScope(request.filter, None, visible_to), True, {"ids": ids})
-        found = keyset.fetched_per_parent(ids, rows, make, request.window, OWNER)
+        scope = FeatureScope(request.filter, None, visible_to)
+        rows, make, parent = await self._fetch(request, scope, True, {"ids": ids})
+        found = keyset.fetched_per_parent(ids, rows, make, request.window, parent)
         return {
             id: _page(fetched, request, FeatureScope(request.filter, id, visible_to)) for id, fetched in found.items()
         }
@@ -170,18 +183,26 @@ class SqlFeatures:
 
     async def _fetch(
         self, request: FeaturePageRequest, scope: FeatureScope, of_owners: bool, binds: dict[str, object]
-    ) -> tuple[Rows, Callable[[asyncpg.Record], Feature]]:
-        values, shape, reading = values_of(scope), keyset.shape_of(request.window), READINGS.of(request.want)
-        statement = page_statement(tuple(values), request.order, shape, of_owners, reading)
-        rows = await self._database.fetch(statement, **values, **keyset.page_binds(request.window), **binds)
-        return rows, reading.make(shape)
+    ) -> tuple[Rows, Callable[[asyncpg.Record], Any], int]:
+        """Rows, what makes an object or an excerpt of each, and the place of the owner's id in them."""
+        values, shape, want = values_of(scope), keyset.shape_of(request.window), request.want
+        names, binds = tuple(values), {**values, **keyset.page_binds(request.window), **binds}
+        if found := READINGS.excerpts(want):
+            excerpts, words = found
+            statement = page_statement(names, request.order, shape, of_owners, excerpts)
+            rows = await self._database.fetch(statement, **binds, **words)
+            if excerpt.complete(rows):
+                return rows, excerpt.make, excerpt.PARENT
+        reading = READINGS.of(want)
+        statement = page_statement(names, request.order, shape, of_owners, reading)
+        return await self._database.fetch(statement, **binds), reading.make(shape), OWNER
 
 
 def _page(fetched: Fetched[Feature], request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:
     order = request.order
 
-    def cursor_of(feature: Feature) -> str:
-        position = order.position_of(feature)
+    def cursor_of(feature: Feature | Excerpt) -> str:
+        position = feature.position if isinstance(feature, Excerpt) else order.position_of(feature)
         return encode_cursor(order.name, position.sort, position.id)
 
     return cut(fetched, request.window, cursor_of, scope)

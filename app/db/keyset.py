@@ -45,6 +45,10 @@ class Along:
     id: Column[Any]
 
 
+type Cells = Mapping[str, ColumnElement[Any]]  # of a row, by name
+type Shown = Callable[[Cells, Cells], Sequence[ColumnElement[Any]]]  # of a row, and of the one that comes along
+
+
 @dataclass(frozen=True, slots=True)
 class Keyset:
     """What is listed, and in which total order."""
@@ -54,6 +58,7 @@ class Keyset:
     id: Column[Any]
     ascending: bool
     along: Along | None = None
+    shown: Shown | None = None  # instead of the columns themselves and those that come along
 
     @property
     def width(self) -> int:
@@ -98,7 +103,7 @@ def page_select(
     up = keyset.ascending != shape.backward
     order = [column.asc() if up else column.desc() for column in (keyset.sort, keyset.id)]
     page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).limit(bindparam("size"))
-    if parent is None and not shape.bounded and keyset.along is None:
+    if parent is None and not shape.bounded and keyset.along is None and keyset.shown is None:
         return page
     rows = page.lateral("page")
     if not shape.bounded:
@@ -114,11 +119,13 @@ def page_select(
 
 
 def _along(keyset: Keyset, rows: LateralFromClause, source: FromClause) -> Select[Any]:
-    if keyset.along is None:
-        return select(*rows.c).select_from(source)
-    along = keyset.along
-    named = select(*along.columns).where(along.id == rows.c[along.key]).limit(literal_column("1")).lateral("along")
-    return select(*rows.c, *named.c).select_from(source.outerjoin(named, true()))
+    along, theirs = keyset.along, {}
+    if along is not None:
+        named = select(*along.columns).where(along.id == rows.c[along.key]).limit(literal_column("1")).lateral("along")
+        source, theirs = source.outerjoin(named, true()), dict(named.c.items())
+    if keyset.shown is not None:
+        return select(*keyset.shown(dict(rows.c.items()), theirs)).select_from(source)
+    return select(*rows.c, *theirs.values()).select_from(source)
 
 
 def page_binds(window: Window) -> dict[str, object]:

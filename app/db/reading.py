@@ -10,8 +10,9 @@ import asyncpg
 from sqlalchemy import Column, ColumnElement, null
 
 from app.db import keyset, user
+from app.db.excerpt import Binds, Excerpts, Words, binds, excerpts
 from app.domain.user.model import UNREAD_ALONG, User
-from app.kernel.want import Want
+from app.kernel.want import Part, Want
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,10 @@ class Reading[T]:
     def make(self, shape: keyset.Shape) -> Callable[[asyncpg.Record], T]:
         return self.leading if shape.bounded else self.exact
 
+    def keyset(self, sort: Column[Any], id: Column[Any], ascending: bool, parent: Column[Any] | None) -> keyset.Keyset:
+        """`parent` is among the columns already."""
+        return keyset.Keyset(self.columns, sort, id, ascending, self.along)
+
 
 class Readings[T]:
     """Of one noun. `parts`: the columns that are left out together, by the fields that need them; `along`: the field
@@ -39,17 +44,31 @@ class Readings[T]:
         parts: Mapping[Sequence[str], Sequence[str]],
         along: str,
         key: str,
+        words: Words,
     ) -> None:
         self._model, self._columns, self._parts, self._along, self._key = model, columns, parts, along, key
+        self._words = words
         self.of = lru_cache(256)(self._of)  # clients choose what is wanted, too
-        self._make = cache(self._made)
+        self.excerpts = lru_cache(256)(self._excerpts)
+        self._make, self._write = cache(self._made), lru_cache(256)(self._written)
 
     def _of(self, want: Want) -> Reading[T]:
         if want is None:
             return self._make(frozenset(), None)
-        unwanted = [columns for needed, columns in self._parts.items() if want.isdisjoint(needed)]
-        unread = frozenset(name for name in UNREAD_ALONG if f"{self._along}.{name}" not in want)
-        return self._make(frozenset(chain.from_iterable(unwanted)), unread if self._along in want else None)
+        names = want.names
+        unwanted = [columns for needed, columns in self._parts.items() if names.isdisjoint(needed)]
+        unread = frozenset(name for name in UNREAD_ALONG if f"{self._along}.{name}" not in names)
+        return self._make(frozenset(chain.from_iterable(unwanted)), unread if self._along in names else None)
+
+    def _excerpts(self, want: Want) -> tuple[Excerpts, Binds] | None:
+        """What the database may write of the rows of a page, instead; of those who differ in words alone, the same."""
+        if want is None or want.outline is None:
+            return None
+        found = self._write(want.outline.parts, want.places)
+        return None if found is None else (found, binds(found, want.outline))
+
+    def _written(self, parts: tuple[Part, ...], places: bool) -> Excerpts | None:
+        return excerpts(parts, self._words, self._along, self._key, user.WORDS, places)
 
     def _made(self, unwanted: frozenset[str], unread: frozenset[str] | None) -> Reading[T]:
         """`unread` of the user who comes along; None: nobody does."""

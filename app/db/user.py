@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, null, select
 
 from app.db import keyset
 from app.db.database import Database
+from app.db.excerpt import words_of
 from app.db.statement import Statement
 from app.db.tables import sessions, users
 from app.domain.user.model import ORDER, User, UserPageRequest, UserScope, position_of
@@ -20,6 +21,8 @@ from app.kernel.page import cut
 column = users.c
 COLUMNS = (column.id, column.name, column.email, column.role, column.created_at, column.disabled_at)
 WIDTH = len(COLUMNS)
+# Of one who is named by what the actor sees: nothing that not everybody may read of them (behaviour.md, users:read).
+WORDS = words_of("User", (column.id, column.name, column.role, column.created_at), ("role",))
 LISTED = keyset.Keyset(COLUMNS, column.created_at, column.id, ascending=True)
 BY_IDS = Statement("user.by_ids", select(*COLUMNS).where(column.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 BY_ID = Statement("user.by_ids", select(*COLUMNS).where(column.id == bindparam("of_id")))

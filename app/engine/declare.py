@@ -33,13 +33,15 @@ from app.engine.cost import Cost, sizes_of
 
 DECLARED = "engine"  # the key of our entry in a StrawberryField's metadata
 DESCRIBES = "__describes__"  # the attribute of a Strawberry class that holds the domain's
+EXCERPTS = "__excerpts__"  # and of the one that says whether there are excerpts of it
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Computed from the parent alone: no I/O."""
+    """Computed from the parent alone: no I/O. A store that writes excerpts knows it by the name `stored`."""
 
     read: Callable[[Any], object]
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ type Declared = Column | ContextColumn | Edge
 class Describes[P]:
     """Declares the fields of the Strawberry type whose values are the domain's P."""
 
-    def __init__(self, model: type[P]) -> None:
-        self.model = model
+    def __init__(self, model: type[P], *, excerpts: bool = False) -> None:
+        """With `excerpts`, the store may write them in place of objects that are on a page."""
+        self.model, self._excerpts = model, excerpts
 
     def type[S](self, cls: type[S]) -> type[S]:
         """`strawberry.type` for a class that describes P; the docstring becomes the description.
@@ -80,6 +83,7 @@ class Describes[P]:
             if (field is None or field.base_resolver is None) and not hasattr(origin, name):
                 raise TypeError(f"{cls.__name__}.{name}: {origin.__name__} has no such attribute")
         setattr(cls, DESCRIBES, origin)
+        setattr(cls, EXCERPTS, self._excerpts)
         setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010
         return strawberry.type(cls, description=inspect.getdoc(cls))
 
@@ -87,13 +91,15 @@ class Describes[P]:
         """The attribute of P that has the field's name."""
         return strawberry.field(description=description, directives=_weighed(weight))
 
-    def column(self, read: Callable[[P], object], *, description: str, name: str | None = None) -> Any:
-        """`name` is the GraphQL name, where Python does not allow it."""
+    def column(
+        self, read: Callable[[P], object], *, description: str, name: str | None = None, stored: str | None = None
+    ) -> Any:
+        """`name` is the GraphQL name, where Python does not allow it; `stored` what a store calls it."""
 
         def resolve(root: Any) -> object:
             return read(root)
 
-        return _field(resolve, Column(read), description, name)
+        return _field(resolve, Column(read, stored), description, name)
 
     def column_for[C](self, read: Callable[[P, C], object], *, description: str) -> Any:
         """`read` is also given the request's context, a C."""
@@ -161,6 +167,11 @@ def described(cls: type) -> type | None:
     """The domain's class that a Strawberry class describes, itself and not by way of what it inherits from."""
     found: type | None = cls.__dict__.get(DESCRIBES)
     return found
+
+
+def excerpted(cls: type) -> bool:
+    """May there be excerpts of what the Strawberry class describes?"""
+    return bool(cls.__dict__.get(EXCERPTS))
 
 
 def _field(

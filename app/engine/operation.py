@@ -23,7 +23,7 @@ from graphql.execution.values import VariableValues
 from app.engine.batch import Context
 from app.engine.compiled import run_plan
 from app.engine.limits import Limits, check_length, check_limits, introspects
-from app.engine.plans import Plans
+from app.engine.plans import RARE, Plans
 from app.engine.price import Price
 from app.engine.tokens import forget_tokens
 from app.engine.weights import Costs
@@ -71,7 +71,7 @@ class Document:
 
 class Engine:
     """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant;
-    `on_executed` is told what ran each operation."""
+    `rare`: how often a plan runs before the store is asked for excerpts; `on_executed` is told what ran each."""
 
     def __init__(
         self,
@@ -82,11 +82,12 @@ class Engine:
         *,
         suggestions: bool = True,
         executor: Executor = "compiled",
+        rare: int = RARE,
         on_executed: Callable[[Executor], None] = lambda executor: None,
     ) -> None:
         self.schema, self._costs = schema, costs
         self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
-        self._executor, self._on_executed = executor, on_executed
+        self._executor, self._rare, self._on_executed = executor, rare, on_executed
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._cached = 0
 
@@ -157,7 +158,7 @@ class Engine:
                 definition,
                 Price(self.schema, self._costs, definition, fragments),
                 asks_schema,
-                Plans(self.schema, node, definition, fragments, suggestions=self._suggestions),
+                Plans(self.schema, node, definition, fragments, suggestions=self._suggestions, rare=self._rare),
             )
             for definition in definitions
         }

@@ -29,11 +29,12 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from app.engine.arguments import Arguments
-from app.engine.declare import Edge, declared, described
+from app.engine.declare import Edge, declared, described, excerpted
+from app.engine.excerpt import outline_of
 from app.engine.leaf import Constant, Leaf, builder, is_leaf, unwrap
 from app.engine.limits import Fragments
 from app.engine.shape import Inner, Loaded, Selection, Slot, wanted
-from app.kernel.want import Want
+from app.kernel.want import Want, Wanted
 
 BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
 
@@ -74,13 +75,16 @@ class Planner:
         operation: OperationDefinitionNode,
         fragments: Fragments,
         variables: VariableValues,
+        *,
+        excerpts: bool,
     ) -> None:
-        """`variables` decide @include and @skip, nothing else: the plan holds for all runs that agree on those."""
+        """`variables` decide @include and @skip, nothing else: the plan holds for all runs that agree on those.
+        `excerpts`: may rows of pages be written by the store, each in a statement of its own?"""
         converter = (schema.extensions or {}).get(BACKREF)
         if converter is None:
             raise Unsupported("a schema that is not Strawberry's")
         self._schema, self._converter = schema, converter.schema_converter
-        self._operation, self._fragments, self._variables = operation, fragments, variables
+        self._operation, self._fragments, self._variables, self._excerpts = operation, fragments, variables, excerpts
         self._details = {name: FragmentDetails(definition) for name, definition in fragments.items()}
 
     def plan(self) -> Plan:
@@ -105,7 +109,12 @@ class Planner:
             raise Unsupported(f"{root.name}.{name}")
         arguments = Arguments(self._converter, definition, field, details[0].node)
         slot = self._slot(root, key, field, details)
-        return Call(slot, wanted(slot), field, definition, root, arguments)
+        return Call(slot, self._want([slot]), field, definition, root, arguments)
+
+    def _want(self, slots: Sequence[Slot]) -> Wanted:
+        """Of a value that stands in all of the slots."""
+        outline = outline_of(slots[0]) if self._excerpts and len(slots) == 1 else None
+        return Wanted(frozenset().union(*map(wanted, slots)), outline)
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
         members: list[Leaf | Constant] = []
@@ -135,11 +144,9 @@ class Planner:
                 inner.append(Inner(self._slot(type_, key, field, grouped), read))
         for one in loaded:
             if one.arguments:  # what is wanted by several aliases is asked for once
-                one.arguments.want = frozenset().union(
-                    *(wanted(o.slot) for o in loaded if o.edge.batch is one.edge.batch)
-                )
+                one.arguments.want = self._want([o.slot for o in loaded if o.edge.batch is one.edge.batch])
         model = _model(type_)
-        return Selection(model, builder(model, members), members, inner, loaded)
+        return Selection(model, builder(model, members), members, inner, loaded, _excerpted(type_))
 
     def _slot(self, parent: GraphQLObjectType, key: str, field: GraphQLField, details: FieldDetailsList) -> Slot:
         nodes = [d.node for d in details]
@@ -180,6 +187,11 @@ def _model(type_: GraphQLObjectType) -> type:
     if model is None or issubclass(model, BaseException):  # graphql-core raises what is an exception
         raise Unsupported(f"{type_.name} describes no class of the domain")
     return model
+
+
+def _excerpted(type_: GraphQLObjectType) -> bool:
+    definition = type_.extensions.get(BACKREF)
+    return isinstance(definition, StrawberryObjectDefinition) and excerpted(definition.origin)
 
 
 def _grouped(collected: CollectedFields) -> Mapping[str, FieldDetailsList]:

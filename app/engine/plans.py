@@ -1,5 +1,7 @@
 """The plans of one operation: one per combination of the variables that decide @include and @skip, and not too many."""
 
+from dataclasses import dataclass
+
 from graphql import (
     DirectiveNode,
     DocumentNode,
@@ -17,6 +19,13 @@ from app.engine.limits import Fragments
 from app.engine.plan import Plan, Planner, Unsupported
 
 MAX_PLANS = 16  # of one operation: four conditions; what comes beyond is run by graphql-core
+RARE = 3  # runs of a plan before the store is asked for excerpts, as each outline takes a statement of its own
+
+
+@dataclass(slots=True)
+class Kept:
+    plan: Plan | None
+    runs: int = 0
 
 
 class Plans:
@@ -30,26 +39,30 @@ class Plans:
         fragments: Fragments,
         *,
         suggestions: bool = True,
+        rare: int = RARE,
     ) -> None:
-        """With `suggestions`, errors of variables guess what was meant."""
+        """With `suggestions`, errors of variables guess what was meant. `rare`: see RARE."""
         self.variables = Variables(schema, operation.variable_definitions or (), suggestions=suggestions)
         self._schema, self._operation, self._fragments = schema, operation, fragments
-        self._conditions = _conditions(document)
-        self._plans: dict[tuple[object, ...], Plan | None] = {}
+        self._conditions, self._rare = _conditions(document), rare
+        self._plans: dict[tuple[object, ...], Kept] = {}
 
     def plan(self, variables: VariableValues) -> Plan | None:
         """None where the operation must be run by graphql-core."""
         case = tuple([variables.coerced.get(name) for name in self._conditions]) if self._conditions else ()
-        if case in self._plans:
-            return self._plans[case]
-        if len(self._plans) == MAX_PLANS:
-            return None
-        made = self._plans[case] = self._make(variables)
-        return made
+        kept = self._plans.get(case)
+        if kept is None:
+            if len(self._plans) == MAX_PLANS:
+                return None
+            kept = self._plans[case] = Kept(self._make(variables, excerpts=self._rare == 0))
+        elif kept.plan and kept.runs == self._rare:
+            kept.plan = self._make(variables, excerpts=True)
+        kept.runs += 1
+        return kept.plan
 
-    def _make(self, variables: VariableValues) -> Plan | None:
+    def _make(self, variables: VariableValues, *, excerpts: bool) -> Plan | None:
         try:
-            return Planner(self._schema, self._operation, self._fragments, variables).plan()
+            return Planner(self._schema, self._operation, self._fragments, variables, excerpts=excerpts).plan()
         except (Unsupported, GraphQLError):
             return None
 

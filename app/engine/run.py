@@ -12,11 +12,15 @@ from graphql.execution.values import VariableValues
 from app.engine.batch import Context
 from app.engine.batched import Batched, batched
 from app.engine.declare import Edge
+from app.engine.excerpt import answers
 from app.engine.faults import Faults, null_error
 from app.engine.leaf import Answer, Row, items_of
 from app.engine.shape import Level, Loaded, Selection, Slot
+from app.kernel.want import Excerpt
 
 type Begun = tuple[Level, Selection | None, list[int]]  # a level, and its rows that must be looked at singly
+EXCERPTS = {Excerpt}
+
 type Job = tuple[Level, Loaded]
 
 
@@ -95,9 +99,9 @@ class Run:
                 self._expand(level, selection)
 
     def _expand(self, level: Level, selection: Selection) -> None:
-        for inner in selection.inner:
+        for inner in selection.inner:  # of which an excerpt has none
             self.fill(level, inner.slot, _each(inner.reader(self.context), level.rows))
-        for loaded in selection.loaded:
+        for loaded in selection.gaps if level.written else selection.loaded:
             if loaded.edge.joined is None or (values := self._joined(level, loaded.edge)) is None:
                 self._jobs.append((level, loaded))
             else:
@@ -165,33 +169,37 @@ def _begin(
 ) -> tuple[Sequence[Any], list[Begun]]:
     """Answers for `rows` in order, and the levels they make: one, or one per type that is among them."""
     if slot.only is not None:
+        if slot.only.outline is not None and {*map(type, rows)} <= EXCERPTS:
+            outs = answers(slot.only, rows)
+            return outs, [(Level(rows, outs, level, slot, None, owners, True), slot.only, [])]
         outs, singly = _build(slot.only, rows, context)
         if all(isinstance(rows[row], slot.only.model) for row in singly):
             return outs, [(Level(rows, outs, level, slot, None, owners), slot.only, singly)]
     finished: list[Any] = [None] * len(rows)
-    groups: dict[int, tuple[Selection, list[int]]] = {}
+    groups: dict[tuple[int, bool], tuple[Selection, list[int]]] = {}
     strays: list[int] = []
     for place, row in enumerate(rows):
         selection = _selection_of(slot, row)
         if selection is None:
             strays.append(place)
         else:
-            groups.setdefault(id(selection), (selection, []))[1].append(place)
+            groups.setdefault((id(selection), row.__class__ is Excerpt), (selection, []))[1].append(place)
     begun: list[Begun] = []
     if strays:
         begun.append((Level(rows, finished, level, slot, None, owners), None, strays))
-    for selection, places in groups.values():
+    for (_, written), (selection, places) in groups.items():
         members = [rows[place] for place in places]
-        outs, singly = _build(selection, members, context)
+        outs, singly = (answers(selection, members), []) if written else _build(selection, members, context)
         for place, out in zip(places, outs, strict=True):
             finished[place] = out
-        begun.append((Level(members, outs, level, slot, places, owners), selection, singly))
+        begun.append((Level(members, outs, level, slot, places, owners, written), selection, singly))
     return finished, begun
 
 
 def _selection_of(slot: Slot, row: Row) -> Selection | None:
     if slot.only is not None:
-        return slot.only if isinstance(row, slot.only.model) else None
+        described = isinstance(row, slot.only.model) or (row.__class__ is Excerpt and slot.only.outline is not None)
+        return slot.only if described else None
     found = slot.of.get(row.__class__)
     if found is None:
         found = next((selection for model, selection in slot.of.items() if isinstance(row, model)), None)

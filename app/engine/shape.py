@@ -15,6 +15,7 @@ from app.engine.arguments import Arguments
 from app.engine.batch import Context
 from app.engine.declare import Column, ContextColumn, Edge
 from app.engine.leaf import Build, Constant, Leaf, Read, Row
+from app.kernel.want import Outline
 
 type Path = tuple[str | int, ...]
 
@@ -24,7 +25,7 @@ class Selection:
     """What is selected of one object type, whose values are of the class `model`.
 
     `members` are the response keys in order; `build` makes dicts with all of them, None standing where `inner` and
-    `loaded` will put their values.
+    `loaded` will put their values. With `excerpts` the store may write the rows; then `gaps` is what it leaves to load.
     """
 
     model: type[Any]
@@ -32,6 +33,9 @@ class Selection:
     members: Sequence[Leaf | Constant]
     inner: "list[Inner]" = field(default_factory=list)
     loaded: "list[Loaded]" = field(default_factory=list)
+    excerpts: bool = False
+    outline: Outline | None = None
+    gaps: "list[Loaded]" = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ class Level:
     slot: Slot | None = None
     places: Sequence[int] | None = None  # row -> place; None: the same number
     owners: Sequence[int] | None = None  # place -> parent's row, ascending; None: the same number
+    written: bool = False  # the rows are excerpts
 
     def position(self, row: int) -> tuple[int, int | None]:
         """(the parent's row, index in its list)."""

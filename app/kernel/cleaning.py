@@ -1,10 +1,12 @@
 """What every noun's texts are held to: faults are collected, and refused together."""
 
+import re
 import unicodedata
 
 from app.kernel.errors import InvalidInput, Problem
 
 MAX_NAME = 255  # characters
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's categories Cc and Cs
 
 
 def clean_name(name: str | None, problems: list[Problem]) -> str:
@@ -22,7 +24,7 @@ def clean_line(field: str, text: str | None, most: int, problems: list[Problem])
         problems.append(Problem(path, "MIN_LENGTH", f"`{field}` must have at least 1 character besides spaces.", 1))
     elif len(cleaned) > most:
         problems.append(Problem(path, "MAX_LENGTH", f"`{field}` must have at most {most} characters.", most))
-    elif any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
+    elif CONTROLS.search(cleaned):
         problems.append(Problem(path, "FORMAT", f"`{field}` must not contain control characters."))
     return cleaned
 

@@ -1,5 +1,69 @@
-"""What of an object will be looked at, so that no more of it is read."""
+"""What of an object will be looked at, so that no more of it is read; and what a store may hand out in its place."""
 
-# Names of a domain object's fields. Among them may be an object that it names (a feature's `owner`): then that comes
-# along in the same statement, with the fields that are named as `owner.name`. None: every field, and nobody along.
-type Want = frozenset[str] | None
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.kernel.cursor import Position
+
+GAP = "\x1f"  # where a value will be put into an excerpt's text: JSON never holds this character as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One value of an object, by its field's name, as JSON; or another object that it names, with `parts` of its own.
+    Where it may not be null and is, there is no excerpt."""
+
+    name: str
+    nullable: bool
+    parts: tuple["Part", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Of a JSON object: `words` stand before each part, depth first, at the end of each object that is named, and at
+    the very end. They are a client's: no store may take them for anything but text."""
+
+    parts: tuple[Part, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`names` of a domain object's fields. Among them may be an object that it names (a feature's `owner`): then that
+    comes along in the same statement, with the fields that are named as `owner.name`.
+
+    With an `outline`, a store may give Excerpts instead of the objects of a page, all or none.
+    """
+
+    names: frozenset[str]
+    outline: Outline | None = None
+    _hash: int = field(init=False, repr=False, compare=False)  # requests that hold it are looked up at every run
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.names, self.outline)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def places(self) -> bool:
+        """Will anybody ask for a row's place in the order?"""
+        return not self.names.isdisjoint(("cursor", "start_cursor", "end_cursor"))
+
+
+type Want = Wanted | None  # None: every field, nobody along, and no excerpts
+
+
+class Excerpt(NamedTuple):
+    """What is wanted of an object, written by the store; `sort` is its place in the order, where that is wanted."""
+
+    id: UUID
+    text: str
+    sort: datetime | str | None
+
+    @property
+    def position(self) -> Position:
+        assert self.sort is not None  # or nobody would ask
+        return Position(self.sort, self.id)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.schema.feature import Feature
 
 field_change = Describes(model.FieldChange)
-entry = Describes(model.AuditEntry)
+entry = Describes(model.AuditEntry, excerpts=True)
 entry_edge = Describes(PageEdge[model.AuditEntry, model.AuditScope])
 entry_page = Describes(Page[model.AuditEntry, model.AuditScope])
 
@@ -46,7 +46,7 @@ def _actor(entry: model.AuditEntry, context: RequestContext) -> user.User | None
 class AuditEntry(Node):
     """One change of one feature. It is never altered and never removed."""
 
-    id: strawberry.ID = entry.column(lambda e: global_id("AuditEntry", e.id), description=ID)
+    id: strawberry.ID = entry.column(lambda e: global_id("AuditEntry", e.id), description=ID, stored="global_id")
     action: AuditAction = entry.value("What was done.")
     version: int = entry.value("The feature's version after it: each change has its own.")
     created_at: datetime = entry.value("When it was done.")

@@ -23,7 +23,7 @@ from app.schema.feature_request import FeatureStatus
 from app.schema.user import User
 from app.schema.words import ID, Node
 
-feature = Describes(model.Feature)
+feature = Describes(model.Feature, excerpts=True)
 feature_edge = Describes(PageEdge[model.Feature, model.FeatureScope])
 feature_page = Describes(Page[model.Feature, model.FeatureScope])
 
@@ -49,8 +49,8 @@ def _owner(feature: model.Feature, context: RequestContext) -> user.User | None:
 class Feature(Node):
     """Something that a product can do, with an owner and a trail of every change."""
 
-    id: strawberry.ID = feature.column(lambda f: global_id("Feature", f.id), description=ID)
-    database_id: UUID = feature.column(lambda f: f.id, description="The key that REST shows as `id`.")
+    id: strawberry.ID = feature.column(lambda f: global_id("Feature", f.id), description=ID, stored="global_id")
+    database_id: UUID = feature.column(lambda f: f.id, description="The key that REST shows as `id`.", stored="id")
     name: str = feature.value("1 to 255 characters; unique among the owner's features that are not deleted.")
     description: str | None = feature.value("At most 2,000 characters.")
     status: FeatureStatus = feature.value("Where it stands.")

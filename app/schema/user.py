@@ -51,8 +51,8 @@ def user_entry_page_request(
 class User(Node):
     """A person who owns features and changes them."""
 
-    id: strawberry.ID = user.column(lambda u: global_id("User", u.id), description=ID)
-    database_id: UUID = user.column(lambda u: u.id, description="The key that REST shows as `id`.")
+    id: strawberry.ID = user.column(lambda u: global_id("User", u.id), description=ID, stored="global_id")
+    database_id: UUID = user.column(lambda u: u.id, description="The key that REST shows as `id`.", stored="id")
     name: str = user.value("What people call this user, 1 to 255 characters.")
     email: str | None = user.value("Null where you may not read this user's own data.")
     role: Role = user.value("What this user may do.")

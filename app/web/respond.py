@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-import orjson
 from starlette.types import Receive, Scope, Send
 
+from app.engine.excerpt import encode
 from app.kernel.value import value
 from app.web.answer import Answer
 
@@ -72,4 +72,4 @@ def matches(unless: str, tag: str) -> bool:
 
 def bytes_of(answer: Answer) -> bytes:
     """The body, which is JSON."""
-    return orjson.dumps(answer.body, option=orjson.OPT_UTC_Z)
+    return encode(answer.body)

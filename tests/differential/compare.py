@@ -1,5 +1,6 @@
 """Both executors on the same operation, world and actor: equal bytes of data, equal errors, equal writes."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +13,7 @@ from graphql import DirectiveNode, ExecutionResult, GraphQLError, NameNode, Oper
 from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 
 from app.context import RequestContext
+from app.engine.excerpt import Gapped, encode
 from app.engine.limits import Limits
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import GUEST, Actor
@@ -74,7 +76,10 @@ class Trial:
         self.ground = ground
         self.tally: Counter[str] = Counter()
         self.differences: list[str] = []
-        self.compiled = Engine(core, costs, LIMITS, 100_000, on_executed=lambda path: self.tally.update([path]))
+        self.compiled, self.excerpting = (
+            Engine(core, costs, LIMITS, 100_000, rare=rare, on_executed=lambda path: self.tally.update([path]))
+            for rare in (sys.maxsize, 0)
+        )
         self.reference = Engine(core, costs, LIMITS, 100_000, executor="reference")
 
     async def seed(self, seed: int) -> None:
@@ -83,7 +88,7 @@ class Trial:
         text, variables = generator.operation()
         variables = orjson.loads(orjson.dumps(variables))
         try:
-            operation = self.compiled.operation(text, None)
+            operation = self._engine(seed).operation(text, None)
         except RequestError:
             self.tally["invalid, not run"] += 1
             return
@@ -94,17 +99,21 @@ class Trial:
             if difference := await self._compare(Case(seed, ACTORS[name], text, given), operation):
                 self.differences.append(f"seed {seed}, {name}: {difference}")
 
+    def _engine(self, seed: int) -> Engine:
+        return self.excerpting if seed % 2 else self.compiled
+
     async def _run(self, engine: Engine, case: Case) -> tuple[ExecutionResult, Stand]:
         async with self.ground.stand(case) as stand:
             result = await engine.execute(engine.operation(case.text, None), case.variables, stand.context)
+        self.tally["excerpts"] += engine is self.excerpting and _excerpted(result.data)
         return result, stand
 
     async def _compare(self, case: Case, operation: Operation) -> str | None:
         expected, theirs = await self._run(self.reference, case)
-        found, ours = await self._run(self.compiled, case)
+        found, ours = await self._run(self._engine(case.seed), case)
         self.tally["runs"] += 1
         story = f"{case.text}\n{case.variables}\n- {expected.formatted}\n+ {found.formatted}"
-        if orjson.dumps(expected.data) != orjson.dumps(found.data):
+        if encode(expected.data) != encode(found.data):
             return f"data\n{story}"
         if ours.written != theirs.written:
             return f"writes {theirs.written} {ours.written}\n{story}"
@@ -157,6 +166,15 @@ class Trial:
             return [_fact(error) for error in (await result if isawaitable(result) else result).errors or []]
 
 
+def _excerpted(data: Any) -> bool:
+    """Are there any among the nodes of a page? JSON of a field looks the same, but never stands in a list."""
+    if isinstance(data, dict):
+        return any(map(_excerpted, data.values()))
+    return isinstance(data, list) and any(
+        isinstance(item, Gapped | orjson.Fragment) or _excerpted(item) for item in data
+    )
+
+
 def _other(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
@@ -172,9 +190,10 @@ def _fact(error: GraphQLError) -> Fact:
 
 def _by_null(result: ExecutionResult) -> Nulls:
     groups: Nulls = {}
+    data = orjson.loads(encode(result.data))
     for error in result.errors or []:
         fact = _fact(error)
-        groups.setdefault(_null_above(result.data, fact[0]), []).append(fact)
+        groups.setdefault(_null_above(data, fact[0]), []).append(fact)
     return {null: sorted(errors, key=str) for null, errors in groups.items()}
 
 

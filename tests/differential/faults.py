@@ -14,9 +14,9 @@ from graphql.execution.collect_fields import collect_subfields
 
 from app.context import RequestContext
 from app.domain.feature.model import Feature
-from app.engine import arguments, batched, faults, leaf, plan, plans, run
+from app.engine import arguments, batched, excerpt, faults, leaf, plan, plans, run
 from app.engine.declare import Edge
-from app.engine.shape import Level, Slot, wanted
+from app.engine.shape import Level, Loaded, Selection, Slot, wanted
 from app.kernel.actor import Actor
 from tests.differential.data import ADMIN
 
@@ -221,8 +221,38 @@ def unasked_who_came_along(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run.Run, "_joined", joined)
 
 
+def gaps_of_another_order(patch: pytest.MonkeyPatch) -> None:
+    """What is loaded for one gap of an excerpt is put into another."""
+    right = excerpt.Gapped.__init__
+
+    def init(self: excerpt.Gapped, text: str, keys: Sequence[str]) -> None:
+        right(self, text, keys[::-1])
+
+    patch.setattr(excerpt.Gapped, "__init__", init)
+
+
+def excerpt_without_aliases(patch: pytest.MonkeyPatch) -> None:
+    """A value's key is its field's name."""
+    right = excerpt._parts
+
+    def parts(selection: Selection, words: list[str], gaps: list[Loaded] | None) -> Any:
+        members = [
+            replace(member, key=member.nodes[0].name.value) if isinstance(member, leaf.Leaf) else member
+            for member in selection.members
+        ]
+        return right(replace(selection, members=members), words, gaps)
+
+    patch.setattr(excerpt, "_parts", parts)
+
+
 ON_POSTGRESQL: Mapping[str, Plant] = {
-    plant.__name__: plant for plant in (column_that_nobody_wanted, unasked_who_came_along)
+    plant.__name__: plant
+    for plant in (
+        column_that_nobody_wanted,
+        unasked_who_came_along,
+        gaps_of_another_order,
+        excerpt_without_aliases,
+    )
 }
 ALL: Mapping[str, Plant] = {
     plant.__name__: plant

@@ -42,8 +42,7 @@ from tests.fixtures.buckets import InMemory
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.servers import Servers
 
-FAILING = (
-    "user.by_ids",
+FAILING = (  # not user.by_ids: the reference loads whom the compiled way finds in the same row
     "user.count",
     "feature.by_ids",
     "feature.page",

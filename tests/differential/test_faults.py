@@ -22,6 +22,8 @@ LIKED: Mapping[str, set[str]] = {
     "unknown_enum_value": {"status", "role", "action", "nodes"},
     "skipped_permission": {"owner", "actor", "email", "nodes", "feature"},
     "arguments_of_the_first_run": {"features", "auditEntries"},
+    "gaps_of_another_order": {"nodes", "features", "auditEntries", "totalCount", "name"},
+    "excerpt_without_aliases": {"nodes", "features", "auditEntries", "name", "version"},
     "message_of_its_own": {"owner", "nodes", "features", "feature", "node"},
 }
 

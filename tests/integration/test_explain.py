@@ -10,9 +10,12 @@ import pytest
 import pytest_asyncio
 
 from app.db import api_token, audit, feature, security_event, user, user_audit, user_write
+from app.db.excerpt import Excerpts
 from app.db.keyset import Shape
-from app.domain.audit.model import Parent
-from app.domain.feature.model import Direction, FeatureOrder, FeatureOrderField
+from app.db.reading import Reading
+from app.domain.audit.model import AuditEntry, Parent
+from app.domain.feature.model import Direction, Feature, FeatureOrder, FeatureOrderField
+from app.kernel.want import Outline, Part, Want, Wanted
 from tests.fixtures.plans import Planner, filled_planner
 from tests.fixtures.reading import opened_world
 from tests.fixtures.servers import Servers
@@ -252,21 +255,38 @@ async def test_whoever_comes_along_with_a_page_is_found_by_primary_key(planner: 
     owners, features = await keys(planner, SOME_USERS), await keys(planner, SOME_FEATURES)
     given = await bounds(planner, "features", "created_at", "DESC")
 
-    async def indexes(want: frozenset[str] | None) -> list[set[str]]:
-        reading, entries, order = feature.READINGS.of(want), audit.READINGS.of(want), FeatureOrder()
-        page = feature.page_statement(("live",), order, shape, False, reading)
-        pages = feature.page_statement(("live",), order, shape, True, reading)
+    async def of_pages(
+        reading: Reading[Feature] | Excerpts, entries: Reading[AuditEntry] | Excerpts, **words: object
+    ) -> list[set[str]]:
+        page = feature.page_statement(("live",), FeatureOrder(), shape, False, reading)
+        pages = feature.page_statement(("live",), FeatureOrder(), shape, True, reading)
         trails = audit.page_statement((), shape, "feature", entries)
         return [
-            await planner.indexes(page, size=21, live=True, **given),
-            await planner.indexes(pages, size=6, live=True, ids=owners, **given),
-            await planner.indexes(trails, size=6, ids=features, **given),
+            await planner.indexes(page, size=21, live=True, **given, **words),
+            await planner.indexes(pages, size=6, live=True, ids=owners, **given, **words),
+            await planner.indexes(trails, size=6, ids=features, **given, **words),
+        ]
+
+    async def indexes(want: Want) -> list[set[str]]:
+        reading = feature.READINGS.of(want)
+        return [
+            *await of_pages(reading, audit.READINGS.of(want)),
             await planner.indexes(feature.by_ids_statement(reading, True), of_id=features[0]),
             await planner.indexes(feature.by_ids_statement(reading, False), ids=features[:2]),
         ]
 
     alone = await indexes(None)
-    assert await indexes(frozenset({"owner", "actor"})) == [found | {"users_pkey"} for found in alone]
+    along = [found | {"users_pkey"} for found in alone]
+    assert await indexes(Wanted(frozenset({"owner", "actor"}))) == along
+    written, _ = feature.READINGS.excerpts(outlined("owner")) or (None, {})
+    entries, binds = audit.READINGS.excerpts(outlined("actor")) or (None, {})
+    assert written and entries
+    assert await of_pages(written, entries, **binds) == along[:3]
+
+
+def outlined(along: str) -> Wanted:
+    parts = (Part("created_at", False), Part(along, True, (Part("name", False),)))
+    return Wanted(frozenset({"cursor"}), Outline(parts, ('{"time":', ',"who":', '{"name":', "}", "}")))
 
 
 async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:

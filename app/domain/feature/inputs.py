@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.domain.feature import rules
 from app.domain.feature.model import Feature
@@ -49,15 +50,11 @@ class Cleaned:
     merged: Mapping[str, object] | Absent = ABSENT
 
     def applied_to(self, feature: Feature) -> Feature:
-        if not isinstance(self.name, Absent):
-            feature = replace(feature, name=self.name)
-        if not isinstance(self.description, Absent):
-            feature = replace(feature, description=self.description)
-        if not isinstance(self.metadata, Absent):
-            feature = replace(feature, metadata=self.metadata)
+        given = {"name": self.name, "description": self.description, "metadata": self.metadata}
         if not isinstance(self.merged, Absent):
-            feature = replace(feature, metadata=dump(merge_patch(feature.metadata.parse(), self.merged)))
-        return feature
+            given["metadata"] = dump(merge_patch(feature.metadata.parse(), self.merged))
+        changed: dict[str, Any] = {field: new for field, new in given.items() if not isinstance(new, Absent)}
+        return replace(feature, **changed)
 
     def check(self, feature: Feature) -> None:
         """Raises InvalidInput where the metadata, once merged, break a rule."""

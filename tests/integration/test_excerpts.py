@@ -1,0 +1,160 @@
+"""Rows that the database writes: an operation that is asked often gets the same bytes as when it was new (ADR 0010)."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from app.db import audit, excerpt, feature
+from app.domain.feature.model import FeaturePageRequest
+from app.engine.plans import RARE
+from app.kernel.page import window
+from app.kernel.want import Excerpt, Outline, Part, Wanted
+from tests.fixtures.reading import copy, entry_row, feature_row, opened_world
+from tests.fixtures.servers import Servers
+from tests.fixtures.world import BIRTH, Who, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TEXTS = ('"', "\\", "a\tb", "\x7f", "é“ 🚀", "\u2028", "</script>", "%s $1 {} '", "plain", "")
+TIMES = (0, 1, 10, 500_000, 999_999, 120_000)  # microseconds
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with opened_world(servers, template, tmp_path_factory.mktemp("data")) as world:
+        owners = list(world.users.values())
+        features = [
+            feature_row(
+                owners[number % 4],
+                f"{text} {number}",
+                BIRTH + timedelta(microseconds=TIMES[number % 6], seconds=number),
+                description=(text, None, "line\nline")[number % 3],
+                status=("ACTIVE", "INACTIVE", "DELETED")[number % 3],
+                metadata='{"category": "u\\"i", "tags": ["a", "é\\\\"], "n": 1.50, "deep": {"é": [null, 1e2]}}',
+                version=number + 1,
+            )
+            for number, text in enumerate(TEXTS * 2)
+        ]
+        entries = [
+            entry_row(
+                found,
+                (owners[place % 4], None)[place % 2],
+                BIRTH + timedelta(microseconds=TIMES[place % 6], seconds=place),
+                action=("CREATE", "REVERT")[place % 2],
+                version=version,
+                old_values=(None, '{"name": "\\u001f"}')[version % 2],
+            )
+            for place, found in enumerate(features)
+            for version in range(1, 2 + place % 3)
+        ]
+        await copy(world, "features", features)
+        await copy(world, "audit_entries", entries)
+        yield world
+
+
+FEATURE = """id databaseId name description status metadata category tags version createdAt updatedAt deletedAt
+    __typename kind: __typename also: name"""
+OPERATIONS = {
+    "every field": f"{{ features(first: 100) {{ nodes {{ {FEATURE} }} }} }}",
+    "deleted ones": f"{{ features(filter: {{status: [DELETED]}}) {{ nodes {{ {FEATURE} }} }} }}",
+    "edges and places": """{ features(first: 7, orderBy: {field: NAME, direction: ASC}) {
+        pageInfo { hasNextPage startCursor endCursor } edges { cursor node { name owner { id } } } totalCount } }""",
+    "a page from the end": "{ features(last: 3) { pageInfo { hasPreviousPage startCursor } nodes { updatedAt } } }",
+    "the trap of N+1": """{ features(first: 20) { pageInfo { hasNextPage endCursor } nodes { id name owner { id name }
+        auditEntries(first: 5) { nodes { id action createdAt actor { id name } } } status } } }""",
+    "gaps only": "{ features { nodes { auditEntries(first: 1) { nodes { version } totalCount } } } }",
+    "two gaps of one edge": """{ features { nodes { a: auditEntries(first: 1) { nodes { version } } name
+        b: auditEntries(last: 1) { nodes { action } } } } }""",
+    "pages of owners": """{ users { nodes { name features(first: 2) { nodes { name tags owner { role createdAt } }
+        pageInfo { endCursor } } } } }""",
+    "the trail": """{ auditEntries(first: 50) { nodes { id version action createdAt oldValues newValues metadata
+        actor { databaseId role } } } }""",
+    "under conditions": """query Q($yes: Boolean = true, $no: Boolean = false) { features { nodes {
+        name @include(if: $no) ... on Feature @include(if: $yes) { version } ... on Node { id } } } }""",
+    "nothing is left": "query Q($no: Boolean = false) { features { nodes { name @include(if: $no) } } }",
+    "an empty page": "{ features(first: 0) { nodes { id } pageInfo { endCursor hasNextPage } } }",
+}
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each page that was asked for as excerpts: could all of it be written?"""
+    seen: list[bool] = []
+    complete = excerpt.complete
+
+    def spy(rows: Any) -> bool:
+        seen.append(complete(rows))
+        return seen[-1]
+
+    monkeypatch.setattr(excerpt, "complete", spy)
+    return seen
+
+
+@pytest.mark.parametrize("who", ["admin", "user", "viewer"])
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_what_the_database_writes_is_what_we_would_have_written(
+    world: World, written: list[bool], name: str, who: Who
+) -> None:
+    body = {"query": f"# {who}\n{OPERATIONS[name]}"}  # a text of its own, with runs of its own
+    first = (await world.post(body, who)).content
+    for _ in range(RARE - 1):
+        await world.post(body, who)
+    assert not written
+
+    assert (await world.post(body, who)).content == first
+    assert written and all(written)
+    assert b"errors" not in first
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "owner { email }",  # not everybody may read it
+        "owner { auditEntries { totalCount } }",
+        "viewerPermissions",
+        "auditEntries { nodes { changes { field } } }",
+    ],
+)
+async def test_what_depends_on_who_asks_is_never_written(world: World, selection: str) -> None:
+    query = f"{{ features(first: 3) {{ nodes {{ name {selection} }} }} }}"
+    answers = [await world.data(query) for _ in range(RARE + 2)]
+
+    assert answers[0]["features"]["nodes"] and all(answer == answers[0] for answer in answers)
+
+
+async def test_a_row_that_cannot_be_written_is_read(world: World, written: list[bool]) -> None:
+    parts, words = (Part("description", False),), ('{"description":', "}")
+    want = Wanted(frozenset({"description"}), Outline(parts, words))
+    request = FeaturePageRequest(window(100, None, None, None), want=want)
+
+    page = await feature.SqlFeatures(world.wiring.database).fetch_page(request, None)
+
+    assert written == [False]
+    assert page.nodes and not any(isinstance(node, Excerpt) for node in page.nodes)
+    assert {node.description for node in page.nodes} >= {None, '"'}
+
+
+@pytest.mark.parametrize("name", ["email", "password_hash", "search", "disabled_at"])
+async def test_only_what_is_named_can_be_written(name: str) -> None:
+    def outlined(*parts: Part) -> Wanted:
+        return Wanted(frozenset(), Outline(parts, ("",) * 9))
+
+    inside = Part("owner", False, (Part(name, True),))
+    assert feature.READINGS.excerpts(outlined(inside)) is None
+    assert feature.READINGS.excerpts(outlined(Part(name, True))) is None
+    assert audit.READINGS.excerpts(outlined(inside)) is None
+    assert feature.READINGS.excerpts(outlined(Part("owner", False, (Part("name", True),)))) is not None
+
+
+async def test_a_clients_words_are_binds_and_never_text() -> None:
+    def excerpts(*words: str) -> Any:
+        found = feature.READINGS.excerpts(Wanted(frozenset(), Outline((Part("name", False),), words)))
+        assert found
+        return found
+
+    one, other = excerpts('{"a":', "}"), excerpts('{"\'; DROP TABLE users; --":', "}")
+    assert one[0] is other[0]  # one statement for both
+    assert other[1] == {"word_0": '{"\'; DROP TABLE users; --":', "word_1": "}"}
