@@ -1,14 +1,14 @@
 """A real PostgreSQL of our own, for `make run` and the tests; production never starts it."""
 
 import signal
-from contextlib import ExitStack
 from pathlib import Path
 
 from app.embedded import binaries, cluster, ports, strays
 from app.embedded.account import Account, account_for
 from app.embedded.daemon import Daemon, DiedError, last_words
 from app.embedded.errors import EmbeddedError
-from app.embedded.folder import Folder, new_passwords, unwritable
+from app.embedded.folder import new_passwords
+from app.embedded.server import Server
 
 _PROGRAM = "postgres"
 _ROLES = (cluster.SUPERUSER, cluster.OWNER, cluster.APP)
@@ -27,19 +27,15 @@ _SETTINGS = {
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class Postgres:
-    """PostgreSQL on 127.0.0.1 with its data in `folder`; one thread at a time may call it.
-
-    `data_folder` says where the data are: in the folder, or, when we are root and PostgreSQL's user cannot reach that,
-    in /var/lib/feature-api (/var/tmp/feature-api when not durable), with a link to it in the folder. `log_file` is the
-    server's log. Not durable: faster, and the commits of the last second may be lost, by `kill` as by a crash.
+class Postgres(Server):
+    """`data_folder` says where the data are: in the folder, or, when we are root and PostgreSQL's user cannot reach
+    that, in /var/lib/feature-api (/var/tmp/feature-api when not durable), with a link to it in the folder. Not durable:
+    faster, and the commits of the last second may be lost, by `kill` as by a crash.
     """
 
     def __init__(self, folder: Path, *, port: int | None = None, durable: bool = True) -> None:
-        self._folder = Folder(folder)
-        self._port = port
+        super().__init__(folder, _PROGRAM, port)
         self._durable = durable
-        self._daemon: Daemon | None = None
         self._passwords: dict[str, str] = {}
         self.log_file = self._folder.path / "postgres.log"
 
@@ -62,41 +58,13 @@ class Postgres:
         """The superuser, in the database "postgres", so that all others can be dropped and copied."""
         return self._url(cluster.SUPERUSER, "postgres")
 
-    def start(self) -> None:
-        """Returns when the server takes connections, whatever the last run left; raises EmbeddedError."""
-        if self._daemon is not None and self._daemon.alive():
-            return
-        with ExitStack() as undo:
-            undo.callback(self._folder.release)
-            undo.callback(self.kill)
-            self._folder.hold()
-            try:
-                self._start()
-            except OSError as error:
-                raise unwritable(Path(error.filename or self._folder.path), error) from error
-            undo.pop_all()
-
-    def stop(self) -> None:
-        """Ends all sessions and stops within ten seconds, else kills; then the folder is free for others."""
-        if self._daemon is not None:
-            self._daemon.stop()
-            self.kill()
-        self._folder.release()
-
-    def kill(self) -> None:
-        """Kills the server and its children as a crash would, for tests; `start` then recovers on the same port."""
-        if self._daemon is not None:
-            self._daemon.kill()
-            self._daemon = None
-            strays.kill(_PROGRAM, self._mark())
-
     def remove(self) -> None:
         """Stops the server and deletes its folder with all data."""
         self.stop()
         cluster.remove(self._folder.path)
 
     def _start(self) -> None:
-        self.kill()  # what is left of a server that ended by itself
+        self.kill()
         folder = self._folder.path
         account = account_for(folder / "data")
         programs = binaries.postgres_programs(account)
@@ -147,9 +115,6 @@ class Postgres:
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-    def _mark(self) -> str:
-        return strays.mark_of(self._folder.path)
 
     def _url(self, role: str, database: str) -> str:
         if self._port is None or not self._passwords:

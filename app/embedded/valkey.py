@@ -2,14 +2,14 @@
 
 import signal
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 from app.embedded import binaries, ports, strays
 from app.embedded.account import myself
 from app.embedded.daemon import Daemon, DiedError, last_words
 from app.embedded.errors import EmbeddedError
-from app.embedded.folder import Folder, new_passwords, unwritable, write_private
+from app.embedded.folder import new_passwords, write_private
+from app.embedded.server import Server
 
 _PROGRAM = "valkey-server"
 _ROLE = "default"
@@ -17,13 +17,9 @@ _READY_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
 
-class Valkey:
-    """Valkey on 127.0.0.1 with its files in `folder`; one thread at a time may call it. `log_file` is its log."""
-
+class Valkey(Server):
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
-        self._folder = Folder(folder)
-        self._port = port
-        self._daemon: Daemon | None = None
+        super().__init__(folder, _PROGRAM, port)
         self._password = ""
         self.log_file = self._folder.path / "valkey.log"
 
@@ -33,35 +29,8 @@ class Valkey:
             raise EmbeddedError("Valkey has no address yet: call start() first.")
         return f"redis://:{self._password}@{ports.HOST}:{self._port}/0"
 
-    def start(self) -> None:
-        """Returns when the server answers, whatever the last run left; raises EmbeddedError."""
-        if self._daemon is not None and self._daemon.alive():
-            return
-        with ExitStack() as undo:
-            undo.callback(self._folder.release)
-            undo.callback(self.kill)
-            self._folder.hold()
-            try:
-                self._start()
-            except OSError as error:
-                raise unwritable(Path(error.filename or self._folder.path), error) from error
-            undo.pop_all()
-
-    def stop(self) -> None:
-        """Stops within ten seconds, else kills; then the folder is free for others."""
-        if self._daemon is not None:
-            self._daemon.stop()
-            self.kill()
-        self._folder.release()
-
-    def kill(self) -> None:
-        """Kills the server as a crash would, for tests; `start` then starts it on the same port."""
-        if self._daemon is not None:
-            self._daemon.kill()
-            self._daemon = None
-
     def _start(self) -> None:
-        self.kill()  # what is left of a server that ended by itself
+        self.kill()
         strays.stop(_PROGRAM, self._mark(), signal.SIGTERM, _STOP_SECONDS)
         passwords = self._folder.passwords([_ROLE]) or new_passwords([_ROLE])
         self._folder.keep_passwords(passwords)
@@ -94,9 +63,6 @@ class Valkey:
             raise EmbeddedError(f"Valkey ended at once: {words} See {self.log_file}.") from error
         except TimeoutError as error:
             raise EmbeddedError(f"Valkey was not ready after {_READY_SECONDS:.0f} s: see {self.log_file}.") from error
-
-    def _mark(self) -> str:
-        return strays.mark_of(self._folder.path)
 
 
 def _answers(number: int, password: str) -> bool:

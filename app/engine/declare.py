@@ -84,7 +84,7 @@ class Describes[P]:
                 raise TypeError(f"{cls.__name__}.{name}: {origin.__name__} has no such attribute")
         setattr(cls, DESCRIBES, origin)
         setattr(cls, EXCERPTS, self._excerpts)
-        setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010
+        setattr(cls, "is_type_of", staticmethod(lambda value, info: isinstance(value, origin)))  # noqa: B010  # a type checker lets no such attribute be assigned
         return strawberry.type(cls, description=inspect.getdoc(cls))
 
     def value(self, description: str, *, weight: int | None = None) -> Any:
@@ -151,7 +151,7 @@ class Describes[P]:
 
         own = list(inspect.signature(resolve).parameters.values())[:2]
         given = inspect.signature(arguments).parameters.values() if arguments else ()
-        setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010
+        setattr(resolve, "__signature__", inspect.Signature([*own, *given]))  # noqa: B010  # see above
         costs = [*_weighed(weight), *sizes_of(resolve)]
         return _field(resolve, Edge(batch, key, arguments, joined), description, costs=costs)
 
