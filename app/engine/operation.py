@@ -144,9 +144,11 @@ class Engine:
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
-            return Document({}, RequestError("parse", [error]))
+            # Without the traceback: its frames would keep the parser, and all tokens, as long as the document.
+            return Document({}, RequestError("parse", [error.with_traceback(None)]))
         except RecursionError:
             return Document({}, _refused("parse", "The document is nested too deep: split it."))
+        forget_tokens(node)
         definitions = [d for d in node.definitions if isinstance(d, OperationNode)]
         if fault := self._fault(node, definitions):
             return Document({}, fault)
@@ -162,7 +164,6 @@ class Engine:
             )
             for definition in definitions
         }
-        forget_tokens(node)
         return Document(operations, None)
 
     def _fault(self, node: DocumentNode, operations: Sequence[OperationNode]) -> RequestError | None:

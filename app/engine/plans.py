@@ -69,13 +69,19 @@ class Plans:
 
 def _conditions(document: DocumentNode) -> tuple[str, ...]:
     """Names of the variables in directives, anywhere in the document."""
-    found: dict[str, None] = {}
+    found = _Conditions()
+    visit(document, found)
+    return tuple(found.names)
 
-    class Find(Visitor):
-        def enter_directive(self, directive: DirectiveNode, *_: object) -> None:
-            for argument in directive.arguments or ():
-                if isinstance(argument.value, VariableNode):
-                    found[argument.value.name.value] = None
 
-    visit(document, Find())
-    return tuple(found)
+class _Conditions(Visitor):
+    """Of the module: a class that is made anew for each document is a circle, and waits for the collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def enter_directive(self, directive: DirectiveNode, *_: object) -> None:
+        for argument in directive.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names[argument.value.name.value] = None
