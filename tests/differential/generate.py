@@ -29,7 +29,7 @@ class Generator:
     def __init__(
         self, schema: GraphQLSchema, seed: int, world: Rows, mutations: float = 0.2, liked: frozenset[str] = FRAIL
     ) -> None:
-        self.schema, self.dice, self.mutations, self.liked = schema, random.Random(seed), mutations, liked
+        self.schema, self.dice, self.share, self.liked = schema, random.Random(seed), mutations, liked
         self.values = Values(self.dice, world)
         self.variables: dict[str, tuple[str, Any, bool]] = {}
         self.fragments: list[str] = []
@@ -39,12 +39,19 @@ class Generator:
 
     def operation(self) -> tuple[str, dict[str, Any]]:
         """(document, variables)."""
-        mutates = self.dice.random() < self.mutations
-        self.values.liking = 0.6 if mutates else 0.0
+        mutates = self.mutates()
         root = self.schema.mutation_type if mutates else self.schema.query_type
         assert root
         depth = self.dice.randint(2, 7)
-        body = self.acts(root, depth) if mutates else self.selection(root, depth)
+        return self.headed(self.acts(root, depth) if mutates else self.selection(root, depth), mutates)
+
+    def mutates(self) -> bool:
+        mutates = self.dice.random() < self.share
+        self.values.liking = 0.6 if mutates else 0.0
+        return mutates
+
+    def headed(self, body: str, mutates: bool) -> tuple[str, dict[str, Any]]:
+        """(document, variables) of a selection at the root, whose arguments are ours."""
         heads = [f"${name}: {head}" for name, (head, _, _) in self.variables.items()]
         given = {name: value for name, (_, value, sent) in self.variables.items() if sent}
         if self.dice.random() < 0.02:
