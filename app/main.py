@@ -110,8 +110,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             jobs.append(asyncio.create_task(keep_measured(measure)))
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again
-        # Forgotten documents are cycles (tokens know their neighbours), so the oldest must be looked at often enough,
-        # too: at (50_000, 50, 100) a server that was sent ever new documents grew by 5 KiB for each.
+        # Validation leaves 1,000 objects in circles for each new document, so the oldest must be looked at often
+        # enough, too: at (50_000, 50, 100) a server that was sent ever new documents grew by 5 KiB for each.
         gc.set_threshold(50_000, 10, 10)
         health.started = True
         try:

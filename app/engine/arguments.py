@@ -13,13 +13,13 @@ from graphql import (
     GraphQLField,
     GraphQLNonNull,
     GraphQLSchema,
+    ListValueNode,
     NonNullTypeNode,
+    ObjectValueNode,
     VariableDefinitionNode,
     VariableNode,
-    Visitor,
     is_input_type,
     type_from_ast,
-    visit,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -163,12 +163,13 @@ def _may_be_shared(value: object) -> bool:
 
 
 def _uses_variables(node: FieldNode) -> bool:
-    found: list[VariableNode] = []
-
-    class Find(Visitor):
-        def enter_variable(self, variable: VariableNode, *_: object) -> None:
-            found.append(variable)
-
-    for argument in node.arguments or ():
-        visit(argument, Find())
-    return bool(found)
+    values = [argument.value for argument in node.arguments or ()]
+    while values:
+        value = values.pop()
+        if isinstance(value, VariableNode):
+            return True
+        if isinstance(value, ListValueNode):
+            values += value.values
+        elif isinstance(value, ObjectValueNode):
+            values += [field.value for field in value.fields]
+    return False

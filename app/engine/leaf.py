@@ -125,7 +125,7 @@ def builder(model: type, members: Sequence[Leaf | Constant]) -> Build:
         checks.append(check)
     made = f"{{{', '.join(pairs)}}} if {' and '.join(checks)} else None"
     exec(_compiled(f"def build(rows, context):\n    return [{made} for row in rows]"), scope)  # noqa: S102  # no word of it is a client's
-    build: Build = scope["build"]
+    build: Build = scope.pop("build")  # not among its own globals: no circle, so a forgotten operation is freed at once
     return build
 
 

@@ -1,8 +1,8 @@
 """Operations: found by their text, or parsed, checked and validated once; run by a plan, or whole by graphql-core."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Literal
 
@@ -21,15 +21,16 @@ from graphql import OperationDefinitionNode as OperationNode
 from graphql.execution.values import VariableValues
 
 from app.engine.batch import Context
+from app.engine.cache import Cache
 from app.engine.compiled import run_plan
+from app.engine.footprint import document_bytes
 from app.engine.limits import Limits, check_length, check_limits, introspects
 from app.engine.plans import RARE, Plans
 from app.engine.price import Price
 from app.engine.tokens import forget_tokens
 from app.engine.weights import Costs
 
-CACHED = 120_000  # characters of documents in all; parsed, priced and planned, each takes 175 bytes as measured: 21 MB
-CACHED_DOCUMENT = 20_000  # characters; longer ones are parsed every time
+CACHED = 16_000_000  # bytes of documents in all, with their plans: some 900 of a dozen fields
 
 type Executor = Literal["compiled", "reference"]
 
@@ -67,11 +68,13 @@ class Document:
 
     operations: dict[str | None, Operation]
     error: RequestError | None
+    size: int  # bytes, about, without its plans
 
 
 class Engine:
     """`max_tokens` bounds a document before anything is made of it; with `suggestions`, errors guess what was meant;
-    `rare`: how often a plan runs before the store is asked for excerpts; `on_executed` is told what ran each."""
+    `rare`: how often a plan runs before the store is asked for excerpts; `cached` bounds the bytes of what is kept;
+    `on_executed` is told what ran each."""
 
     def __init__(
         self,
@@ -83,22 +86,20 @@ class Engine:
         suggestions: bool = True,
         executor: Executor = "compiled",
         rare: int = RARE,
+        cached: int = CACHED,
         on_executed: Callable[[Executor], None] = lambda executor: None,
     ) -> None:
         self.schema, self._costs = schema, costs
         self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
         self._executor, self._rare, self._on_executed = executor, rare, on_executed
-        self._documents: OrderedDict[str, Document] = OrderedDict()
-        self._cached = 0
+        self.documents: Cache[Document] = Cache(cached)
 
     def operation(self, text: str, name: str | None) -> Operation:
         """Raises RequestError where the text is not valid, or has no such operation, or several and no name."""
-        document = self._documents.get(text)
+        document = self.documents.get(text)
         if document is None:
             document = self._read(text)
-            self._keep(text, document)
-        else:
-            self._documents.move_to_end(text)
+            self.documents.put(text, document, document.size)
         if document.error:
             raise RequestError(document.error.phase, document.error.errors)  # anew: a traceback grows when raised again
         if name is None and len(document.operations) > 1:
@@ -140,30 +141,39 @@ class Engine:
 
     def _read(self, text: str) -> Document:
         if too_long := check_length(text, self._limits):
-            return Document({}, RequestError("limits", [too_long]))
+            return _wrong(text, 0, RequestError("limits", [too_long]))
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLError as error:
-            return Document({}, RequestError("parse", [error]))
+            # Without the traceback: its frames would keep the parser, and all tokens, as long as the document.
+            return _wrong(text, 0, RequestError("parse", [error.with_traceback(None)]))
         except RecursionError:
-            return Document({}, _refused("parse", "The document is nested too deep: split it."))
+            return _wrong(text, 0, _refused("parse", "The document is nested too deep: split it."))
+        nodes = forget_tokens(node)
         definitions = [d for d in node.definitions if isinstance(d, OperationNode)]
         if fault := self._fault(node, definitions):
-            return Document({}, fault)
+            return _wrong(text, nodes, fault)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        asks_schema = introspects(node)
+        asks_schema, grown = introspects(node), partial(self.documents.grow, text)
         operations = {
             definition.name.value if definition.name else None: Operation(
                 node,
                 definition,
                 Price(self.schema, self._costs, definition, fragments),
                 asks_schema,
-                Plans(self.schema, node, definition, fragments, suggestions=self._suggestions, rare=self._rare),
+                Plans(
+                    self.schema,
+                    node,
+                    definition,
+                    fragments,
+                    suggestions=self._suggestions,
+                    rare=self._rare,
+                    grown=grown,
+                ),
             )
             for definition in definitions
         }
-        forget_tokens(node)
-        return Document(operations, None)
+        return Document(operations, None, document_bytes(text, nodes))
 
     def _fault(self, node: DocumentNode, operations: Sequence[OperationNode]) -> RequestError | None:
         """Limits come first: validation takes exponential time for some documents that break them."""
@@ -175,14 +185,9 @@ class Engine:
             return RequestError("validate", errors)
         return None
 
-    def _keep(self, text: str, document: Document) -> None:
-        if len(text) > CACHED_DOCUMENT:
-            return
-        self._documents[text] = document
-        self._cached += len(text)
-        while self._cached > CACHED:
-            oldest, _ = self._documents.popitem(last=False)
-            self._cached -= len(oldest)
+
+def _wrong(text: str, nodes: int, error: RequestError) -> Document:
+    return Document({}, error, document_bytes(text, nodes, error.errors))
 
 
 def _refused(phase: str, message: str) -> RequestError:

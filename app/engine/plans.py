@@ -1,5 +1,6 @@
 """The plans of one operation: one per combination of the variables that decide @include and @skip, and not too many."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphql import (
@@ -15,6 +16,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from app.engine.arguments import Variables
+from app.engine.footprint import plan_bytes
 from app.engine.limits import Fragments
 from app.engine.plan import Plan, Planner, Unsupported
 
@@ -40,11 +42,13 @@ class Plans:
         *,
         suggestions: bool = True,
         rare: int = RARE,
+        grown: Callable[[int], None] = lambda size: None,
     ) -> None:
-        """With `suggestions`, errors of variables guess what was meant. `rare`: see RARE."""
+        """With `suggestions`, errors of variables guess what was meant. `rare`: see RARE. `grown` is told what a new
+        plan takes, in bytes."""
         self.variables = Variables(schema, operation.variable_definitions or (), suggestions=suggestions)
         self._schema, self._operation, self._fragments = schema, operation, fragments
-        self._conditions, self._rare = _conditions(document), rare
+        self._conditions, self._rare, self._grown = _conditions(document), rare, grown
         self._plans: dict[tuple[object, ...], Kept] = {}
 
     def plan(self, variables: VariableValues) -> Plan | None:
@@ -62,20 +66,28 @@ class Plans:
 
     def _make(self, variables: VariableValues, *, excerpts: bool) -> Plan | None:
         try:
-            return Planner(self._schema, self._operation, self._fragments, variables, excerpts=excerpts).plan()
+            plan = Planner(self._schema, self._operation, self._fragments, variables, excerpts=excerpts).plan()
         except (Unsupported, GraphQLError):
             return None
+        self._grown(plan_bytes(plan))
+        return plan
 
 
 def _conditions(document: DocumentNode) -> tuple[str, ...]:
     """Names of the variables in directives, anywhere in the document."""
-    found: dict[str, None] = {}
+    found = _Conditions()
+    visit(document, found)
+    return tuple(found.names)
 
-    class Find(Visitor):
-        def enter_directive(self, directive: DirectiveNode, *_: object) -> None:
-            for argument in directive.arguments or ():
-                if isinstance(argument.value, VariableNode):
-                    found[argument.value.name.value] = None
 
-    visit(document, Find())
-    return tuple(found)
+class _Conditions(Visitor):
+    """Of the module: a class that is made anew for each document is a circle, and waits for the collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def enter_directive(self, directive: DirectiveNode, *_: object) -> None:
+        for argument in directive.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names[argument.value.name.value] = None

@@ -18,6 +18,7 @@ from app.engine.limits import Limits
 from app.engine.operation import Engine, Operation, RequestError
 from app.kernel.actor import GUEST, Actor
 from app.resolvers.root import core, costs
+from tests.differential import hypothesized
 from tests.differential.climbing import climbing
 from tests.differential.data import ADMIN, MANAGER, OTHER, USER, VIEWER, Rows
 from tests.differential.generate import Generator
@@ -31,6 +32,7 @@ ACTORS = {
     "admin": Actor(ADMIN, "ADMIN"),
 }
 SEEING = ("admin", "admin", "viewer", "user", "manager", "other")  # who is asked mostly: a guest's answers are short
+FOREIGN = 5  # of so many operations one is hypothesis-graphql's: prime to what else goes by the seed
 LIMITS = Limits(1000, 10_000, 1000, 10_000, 100_000)
 
 type Fact = tuple[tuple[Any, ...], str, Any, str]  # path, message, locations, cause
@@ -77,22 +79,26 @@ class Trial:
         self.tally: Counter[str] = Counter()
         self.differences: list[str] = []
         self.compiled, self.excerpting = (
-            Engine(core, costs, LIMITS, 100_000, rare=rare, on_executed=lambda path: self.tally.update([path]))
-            for rare in (sys.maxsize, 0)
+            Engine(core, costs, LIMITS, 100_000, rare=rare, on_executed=self._ran) for rare in (sys.maxsize, 0)
         )
         self.reference = Engine(core, costs, LIMITS, 100_000, executor="reference")
+        self._source = ""
 
     async def seed(self, seed: int) -> None:
         ground = self.ground
         generator = Generator(core, seed, ground.rows(seed), ground.mutations, ground.liked)
-        text, variables = generator.operation()
+        foreign = seed % FOREIGN == FOREIGN - 1
+        self._source = "of hypothesis-graphql" if foreign else "of ours"
+        text, variables = hypothesized.operation(generator) if foreign else generator.operation()
         variables = orjson.loads(orjson.dumps(variables))
         try:
             operation = self._engine(seed).operation(text, None)
         except RequestError:
             self.tally["invalid, not run"] += 1
+            self.tally[f"invalid, not run, {self._source}"] += 1
             return
         self.tally["operations"] += 1
+        self.tally[f"operations {self._source}"] += 1
         name = "guest" if seed % 16 == 15 else SEEING[seed // 4 % len(SEEING)]
         others = {key: _other(value) for key, value in variables.items()}
         for given in [variables, others] if others != variables else [variables]:  # the same plans, other values
@@ -101,6 +107,9 @@ class Trial:
 
     def _engine(self, seed: int) -> Engine:
         return self.excerpting if seed % 2 else self.compiled
+
+    def _ran(self, path: str) -> None:
+        self.tally.update([path, f"{path}, {self._source}"])
 
     async def _run(self, engine: Engine, case: Case) -> tuple[ExecutionResult, Stand]:
         async with self.ground.stand(case) as stand:

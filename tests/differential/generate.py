@@ -8,6 +8,7 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -29,7 +30,7 @@ class Generator:
     def __init__(
         self, schema: GraphQLSchema, seed: int, world: Rows, mutations: float = 0.2, liked: frozenset[str] = FRAIL
     ) -> None:
-        self.schema, self.dice, self.mutations, self.liked = schema, random.Random(seed), mutations, liked
+        self.schema, self.dice, self.share, self.liked = schema, random.Random(seed), mutations, liked
         self.values = Values(self.dice, world)
         self.variables: dict[str, tuple[str, Any, bool]] = {}
         self.fragments: list[str] = []
@@ -39,12 +40,19 @@ class Generator:
 
     def operation(self) -> tuple[str, dict[str, Any]]:
         """(document, variables)."""
-        mutates = self.dice.random() < self.mutations
-        self.values.liking = 0.6 if mutates else 0.0
+        mutates = self.mutates()
         root = self.schema.mutation_type if mutates else self.schema.query_type
         assert root
         depth = self.dice.randint(2, 7)
-        body = self.acts(root, depth) if mutates else self.selection(root, depth)
+        return self.headed(self.acts(root, depth) if mutates else self.selection(root, depth), mutates)
+
+    def mutates(self) -> bool:
+        mutates = self.dice.random() < self.share
+        self.values.liking = 0.6 if mutates else 0.0
+        return mutates
+
+    def headed(self, body: str, mutates: bool) -> tuple[str, dict[str, Any]]:
+        """(document, variables) of a selection at the root, whose arguments are ours."""
         heads = [f"${name}: {head}" for name, (head, _, _) in self.variables.items()]
         given = {name: value for name, (_, value, sent) in self.variables.items() if sent}
         if self.dice.random() < 0.02:
@@ -56,12 +64,21 @@ class Generator:
 
     def acts(self, root: GraphQLObjectType, depth: int) -> str:
         """Some, one after the other, each with members of its own."""
+        if self.dice.random() < 0.3:
+            return self.twice(root, depth)
         parts: list[str] = []
         share = self.left // 2
         for _ in range(self.dice.randint(1, 4)):
             self.left = share
             parts.append(self.member(root, depth))
         return "{ " + " ".join(parts) + " }"
+
+    def twice(self, root: GraphQLObjectType, depth: int) -> str:
+        """One feature is changed twice, and each payload shows the trail of that: what is kept too long is seen."""
+        id = literal(self.values.active())
+        fragment = self.shared(self.schema.type_map["Feature"], depth, TRAIL)
+        act = f"(input: {{id: {id}}}) {{ feature {{ ...{fragment} }} }}"
+        return f"{{ a: deactivateFeature{act} b: archiveFeature{act} }}"
 
     def selection(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
         parts: list[str] = []
@@ -97,10 +114,12 @@ class Generator:
         once = f"...{name} {self.directive()}"
         return f"{once} ...{name}" if self.dice.random() < 0.2 else once
 
-    def shared(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
+    def shared(self, type_: GraphQLNamedType | None, depth: int, trail: str | None = None) -> str:
+        assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
         if not self.written:
             self.written = f"F{self.number()}"
-            trail = TRAIL if self.dice.random() < 0.5 else ""
+            if trail is None:
+                trail = TRAIL if self.dice.random() < 0.5 else ""
             body = f"{{ {trail} ... {self.selection(type_, depth)} }}"
             self.fragments.append(f"fragment {self.written} on {type_.name} {body}")
         return self.written
@@ -158,14 +177,14 @@ class Generator:
     def arguments(self, field: GraphQLField) -> str:
         given = []
         for name, argument in field.args.items():
-            share = 0.1 if name in ("after", "before") else 0.3
+            share = 0.1 if name in ("after", "before") else 0.5 if name == "first" else 0.3
             if isinstance(argument.type, GraphQLNonNull) or self.dice.random() < share:
                 given.append(f"{name}: {self.argument(f'{get_named_type(field.type)}.{name}', argument)}")
         return f"({', '.join(given)})" if given else ""
 
     def argument(self, name: str, argument: GraphQLArgument) -> str:
         value = self.values.value(name, argument.type)
-        if self.dice.random() >= 0.4:
+        if self.dice.random() >= (0.7 if name.endswith(("Connection.first", "Connection.last")) else 0.4):
             return literal(value)
         nullable = not isinstance(argument.type, GraphQLNonNull)
         default = literal(self.values.value(name, argument.type)) if nullable and self.dice.random() < 0.3 else None

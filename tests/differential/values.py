@@ -43,7 +43,7 @@ class Values:
     """`liking` is how often an id is the favourite's."""
 
     def __init__(self, dice: random.Random, world: Rows) -> None:
-        self.dice = dice
+        self.dice, self.world = dice, world
         self.liking = 0.0
         self.features = [global_id("Feature", id) for id in [*world.features, MISSING]]
         self.users = [global_id("User", id) for id in [*world.users, *GONE]]
@@ -79,6 +79,11 @@ class Values:
             ],
             "UserConnection": [encode_cursor("User.CREATED_AT.ASC", EPOCH, id) for id in list(world.users)[:2]],
         }
+
+    def active(self) -> str:
+        """The id of an active feature, where there is one."""
+        found = [feature for feature in self.world.features.values() if feature.status == "ACTIVE"]
+        return global_id("Feature", self.dice.choice(found or [self.favourite]).id)
 
     def value(self, name: str, type_: GraphQLInputType) -> Any:
         if isinstance(type_, GraphQLNonNull):
