@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from tests.fixtures.provider import OTHER_KEY
+from tests.fixtures.provider import KEY, OTHER_KEY
 from tests.fixtures.sessions import claims_of, name_of, problem, send
 from tests.fixtures.sign_on import COOKIE, ORIGIN, SigningOn, signing_on_with, with_client
 from tests.fixtures.world import World
@@ -207,6 +207,18 @@ async def test_provider_that_rotates_its_keys_is_followed(signing_on: SigningOn)
     assert (await signing_on.sign_on()).status_code == 303
     assert signing_on.held.asked.count("/jwks") == 2
     assert signing_on.held.asked.count("/.well-known/openid-configuration") == 1
+
+
+async def test_keys_are_read_once_for_all_logins_and_again_for_one_alone_whose_key_is_unknown(
+    signing_on: SigningOn,
+) -> None:
+    held = signing_on.held
+    read = []
+    for key in (KEY, KEY, OTHER_KEY, OTHER_KEY, KEY):  # the second is never published
+        held.key = key
+        status = (await signing_on.sign_on()).status_code
+        read.append((status, held.asked.count("/jwks")))
+    assert read == [(303, 1), (303, 1), (401, 2), (401, 3), (303, 3)]
 
 
 async def test_nothing_of_the_providers_is_kept(signing_on: SigningOn, owner_url: str) -> None:
