@@ -16,7 +16,7 @@ from app.kernel.ids import UserId
 
 GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same answer again
 MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters; no kind of them is asked for (NIST SP 800-63B §3.1.1.2)
-MIN_GUESSES = 10**8  # tries that a new password must withstand; LOGIN_ATTEMPTS_PER_ACCOUNT lets one make 10 a minute
+MIN_GUESSES = 10**8  # tries that a new password must withstand: two years at 100 a minute
 MAX_REFRESH_TOKEN = 100  # characters; ours have 43 or 64
 MAX_SESSIONS = 50  # of one user; a new login ends the one that was not used for the longest time
 MAX_USER_AGENT, MAX_ADDRESS = 256, 64  # characters
