@@ -280,6 +280,7 @@ async def test_database_that_is_away_is_unavailable_with_when_to_come_back(peopl
     assert (await refresh(people, tokens["refresh_token"])).status_code == 200
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_bug_of_ours_is_masked(people: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*given: object) -> None:
         raise RuntimeError("planted, with a secret")
