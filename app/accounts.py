@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.adapters.security_events import log_event
+from app.auth.guessing import guesses
 from app.auth.passwords import BoundedPasswords
 from app.config.settings import Settings
 from app.db.account import SqlAccounts
@@ -20,7 +21,7 @@ async def account_service(settings: Settings) -> AsyncIterator[AccountService]:
     database, passwords = Database(pool_settings(settings)), BoundedPasswords(effort_of(settings))
     try:
         yield AccountService(
-            SqlUserWrites(database, new_id), SqlAccounts(database), passwords, log_event, utc_now, new_id
+            SqlUserWrites(database, new_id), SqlAccounts(database), passwords, guesses, log_event, utc_now, new_id
         )
     finally:
         passwords.close()

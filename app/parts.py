@@ -61,8 +61,12 @@ def lifetimes_of(settings: Settings) -> Lifetimes:
 
 
 def attempt_limits_of(settings: Settings) -> AttemptLimits:
-    by_address, by_account = settings.login_attempts_per_address, settings.login_attempts_per_account
-    return AttemptLimits(by_address, by_account, settings.refresh_attempts_per_address)
+    return AttemptLimits(
+        settings.login_attempts_per_address,
+        settings.login_attempts_per_account,
+        settings.login_attempts_per_account_and_address,
+        settings.refresh_attempts_per_address,
+    )
 
 
 def tokens_of(settings: Settings) -> Tokens:

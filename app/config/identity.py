@@ -49,7 +49,10 @@ class Identity(BaseSettings):
         60, ge=1, le=1_000_000, description="Logins a minute from one address, right and wrong ones."
     )
     login_attempts_per_account: int = Field(
-        10, ge=1, le=1_000_000, description="Logins a minute to one account, from anywhere."
+        100, ge=1, le=1_000_000, description="Logins a minute to one account, from anywhere."
+    )
+    login_attempts_per_account_and_address: int = Field(
+        10, ge=1, le=1_000_000, description="Logins a minute to one account from one address."
     )
     refresh_attempts_per_address: int = Field(
         600, ge=1, le=1_000_000, description="Refreshes and logouts a minute from one address."

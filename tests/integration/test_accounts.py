@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
+from app.auth.guessing import guesses
 from app.auth.passwords import BoundedPasswords, Effort
 from app.db.account import SqlAccounts
 from app.db.user_write import SqlUserWrites
@@ -24,7 +25,7 @@ def accounts_of(world: World, clock: Clock | None = None) -> tuple[AccountServic
     events, accounts = Events(), SqlAccounts(world.wiring.database)
     passwords = BoundedPasswords(Effort(8192, 1, 1, 0))
     writes = SqlUserWrites(world.wiring.database, new_id)
-    return AccountService(writes, accounts, passwords, events.record, clock or Clock(), new_id), events
+    return AccountService(writes, accounts, passwords, guesses, events.record, clock or Clock(), new_id), events
 
 
 async def test_user_who_is_made_can_log_in(people: World) -> None:
@@ -116,6 +117,8 @@ REFUSED: dict[str, Act] = {
     "There is no role ''": lambda s: s.set_role("user@example.com", ""),
     "The password must have at least 12": lambda s: s.create("a@b", "Ada", "USER", "short"),
     "The password must not be the email": lambda s: s.set_password("user@example.com", "user@example.com"),
+    "The password is among the first that": lambda s: s.create("a@b", "Ada", "USER", "password1234"),
+    "The password is among": lambda s: s.set_password("user@example.com", "qwertyuiop12"),
     "The password must have at most 256": lambda s: s.set_password("user@example.com", "long" * 65),
 }
 MISSING: list[Act] = [

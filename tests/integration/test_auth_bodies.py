@@ -4,7 +4,10 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
 
+import httpx
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +16,11 @@ from pydantic import SecretStr
 
 from app.auth.passwords import BoundedPasswords
 from app.domain.session.model import Verdict
+from app.main import create_app
+from tests.fixtures.asking import asked_from_nowhere_else
 from tests.fixtures.endpoint import world_with
 from tests.fixtures.server import free_port
-from tests.fixtures.sessions import CHEAP, OPEN, PASSWORD, login, problem, refresh, send, watched
+from tests.fixtures.sessions import CHEAP, HASHER, OPEN, PASSWORD, login, problem, refresh, send, set_hash, watched
 from tests.fixtures.waiting import eventually
 from tests.fixtures.world import World
 
@@ -143,12 +148,19 @@ async def test_any_body_is_answered_by_what_is_asked(people: World, path: str, b
 
 @pytest.fixture
 async def limited(world: World) -> AsyncIterator[World]:
-    limits = {"login_attempts_per_address": 5, "login_attempts_per_account": 3, "refresh_attempts_per_address": 4}
+    limits = {
+        "login_attempts_per_address": 5,
+        "login_attempts_per_account_and_address": 3,
+        "login_attempts_per_account": 7,
+        "refresh_attempts_per_address": 4,
+    }
     async with world_with(world, **CHEAP, **limits) as found:
         yield found
 
 
-async def test_logins_to_one_account_are_limited_also_right_ones_and_unknown_ones(limited: World) -> None:
+async def test_logins_to_one_account_from_one_address_are_limited_also_right_ones_and_unknown_ones(
+    limited: World,
+) -> None:
     events = watched(limited)
     for email in ("Nobody@example.com", "nobody@example.com", "NOBODY@example.com"):
         assert problem(await send(limited, "/auth/login", {**GOOD, "email": email}))[0] == 401
@@ -157,7 +169,7 @@ async def test_logins_to_one_account_are_limited_also_right_ones_and_unknown_one
     assert 1 <= int(response.headers["retry-after"]) <= 20
     assert "points" not in response.text
     assert events.kinds == ["LOGIN_FAILED"] * 3 + ["LOGIN_LIMITED"]
-    assert events.found[-1].facts == {"act": "login", "by": "account"}
+    assert events.found[-1].facts == {"act": "login", "by": "account and address"}
     another = {**GOOD, "email": "another@example.com"}
     assert problem(await send(limited, "/auth/login", another))[0] == 401
 
@@ -170,6 +182,37 @@ async def test_logins_from_one_address_are_limited_whatever_the_accounts(limited
     ]
     assert found == [401] * 5 + [429] * 2
     assert events.found[-1].facts == {"act": "login", "by": "address"}
+
+
+async def tries(world: World, email: str, times: int = 1) -> list[int]:
+    """Statuses of logins from an address where nobody was before."""
+    transport = asked_from_nowhere_else(create_app(world.wiring))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        elsewhere = replace(world, client=client)
+        return [problem(await send(elsewhere, "/auth/login", {**GOOD, "email": email}))[0] for _ in range(times)]
+
+
+async def test_flood_from_one_address_does_not_hold_up_the_accounts_user_at_another(limited: World) -> None:
+    who = f"flooded-{uuid4()}"
+    await set_hash(limited, "user", HASHER.hash(PASSWORD))
+    await limited.owner.execute("UPDATE users SET email = $1 WHERE name = 'user'", f"{who}@example.com")
+    wrong = {"email": f"{who}@example.com", "password": "wrong " + PASSWORD}
+    found = [problem(await send(limited, "/auth/login", wrong))[0] for _ in range(9)]
+    assert found == [401] * 3 + [429] * 6
+    transport = asked_from_nowhere_else(create_app(limited.wiring))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        await login(replace(limited, client=client), who)
+
+
+async def test_all_addresses_together_have_so_many_tries_at_one_account_and_what_one_is_refused_is_not_counted(
+    limited: World,
+) -> None:
+    events, email = watched(limited), f"{uuid4()}@example.com"
+    assert await tries(limited, email, 5) == [401] * 3 + [429] * 2
+    assert await tries(limited, email, 3) == [401] * 3
+    assert await tries(limited, email, 2) == [401, 429]
+    assert events.found[-1].facts == {"act": "login", "by": "account"}
+    assert await tries(limited, f"other.{email}") == [401]
 
 
 async def test_limits_are_exact_when_attempts_come_at_once(limited: World) -> None:
@@ -237,6 +280,7 @@ async def test_database_that_is_away_is_unavailable_with_when_to_come_back(peopl
     assert (await refresh(people, tokens["refresh_token"])).status_code == 200
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_bug_of_ours_is_masked(people: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*given: object) -> None:
         raise RuntimeError("planted, with a secret")

@@ -257,6 +257,7 @@ async def test_answer_that_cannot_be_kept_undoes_the_write(world: World, edge: s
     assert world.wiring.database.pool.lent == 0
 
 
+@pytest.mark.usefixtures("no_wall")
 @pytest.mark.parametrize("edge", ["rest", "graphql"])
 async def test_database_that_goes_away_before_the_commit_keeps_nothing(world: World, edge: str) -> None:
     ask = posted if edge == "rest" else created

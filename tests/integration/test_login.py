@@ -152,6 +152,7 @@ async def test_hash_that_is_none_lets_nobody_in(people: World, kept: str) -> Non
     assert (await refused_login(people, "user@example.com", PASSWORD))[1] == ["session.account"]
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_login_that_a_new_password_overtakes_neither_gets_in_nor_brings_the_old_one_back(
     people: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

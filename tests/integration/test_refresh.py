@@ -83,6 +83,14 @@ async def test_client_that_lost_the_answer_gets_the_same_one_for_ten_seconds(peo
     assert (events.kinds, await alive(people)) == ([], 1)
 
 
+@pytest.mark.parametrize("token", ["x" * 101, "x" * 42 + "é"], ids=["long", "not ASCII"])
+async def test_what_cannot_be_a_refresh_token_is_refused_without_a_statement(people: World, token: str) -> None:
+    assert problem(await refresh(people, token)) == (401, "UNAUTHENTICATED")
+    assert people.statements == []
+    assert problem(await refresh(people, "x" * 100)) == (401, "UNAUTHENTICATED")
+    assert people.statements == ["session.rotate", "session.spent"]
+
+
 async def test_spent_token_after_ten_seconds_ends_the_session_and_is_told(people: World) -> None:
     service, clock, events, token = await open_session(people)
     second = await service.refresh(token)

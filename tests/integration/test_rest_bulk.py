@@ -208,6 +208,7 @@ async def test_token_that_may_do_one_of_the_acts_may_do_that_one_in_bulk(world: 
     assert said(answer) == ["200 2", "403 FORBIDDEN", "403 FORBIDDEN"]
 
 
+@pytest.mark.usefixtures("no_wall")
 @pytest.mark.parametrize("atomic", [False, True])
 async def test_refused_permissions_are_security_events_once_for_each_kind(world: World, atomic: bool) -> None:
     theirs = [await made(world, f"theirs {number}", "manager") for number in range(3)]

@@ -27,7 +27,16 @@ from tests.fixtures.endpoint import world_with
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import World, insert
 from tests.fixtures.writes import document, nothing_written
+from tests.integration import test_api_tokens as tokens
+from tests.integration import test_feature_lifecycle as lifecycle
+from tests.integration import test_feature_mutations as acts
+from tests.integration import test_idempotency as keyed
 from tests.integration import test_permissions as permissions
+from tests.integration import test_rest_bulk as bulk
+from tests.integration import test_rest_export as export
+from tests.integration import test_rest_v2 as rest
+
+pytestmark = pytest.mark.usefixtures("no_wall")  # but where it is put up here
 
 type Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -52,13 +61,41 @@ async def walled(world: World) -> AsyncIterator[World]:
         permissions.test_everybody_reads_what_the_matrix_grants_and_nothing_else,
         permissions.test_everybody_writes_what_the_matrix_grants_and_a_refusal_writes_and_tells_nothing,
         permissions.test_the_trail_of_what_is_deleted_is_read_by_those_who_may_read_audit,
+        acts.test_every_act_on_every_status_does_what_the_table_says,
+        lifecycle.test_what_is_deleted_is_found_nowhere_but_in_its_trail_and_where_asked_for,
+        lifecycle.test_the_limit_holds_for_creating_activating_and_restoring,
+        lifecycle.test_a_stale_version_is_refused_with_the_current_feature_and_the_fields_in_conflict,
+        tokens.test_a_token_of_a_service_acts_as_its_user,
+        tokens.test_a_role_that_is_taken_away_narrows_the_token_too,
+        rest.test_acts_lead_through_the_statuses,
+        rest.test_of_ten_changes_of_one_version_at_once_one_is_written,
+        bulk.test_each_item_is_what_its_own_call_would_be,
+        bulk.test_all_or_none_leaves_nothing_behind_where_one_is_refused,
+        keyed.test_graphql_replays_the_body,
+        keyed.test_what_was_refused_is_not_kept_and_the_key_is_free,
+        export.test_each_line_is_what_the_list_shows_newest_first,
     ],
-    ids=lambda proof: proof.__name__,
+    ids=lambda proof: proof.__name__.removeprefix("test_"),
 )
-async def test_behind_the_wall_the_matrix_of_permissions_is_the_same(
+async def test_behind_the_wall_everything_is_as_it_was(
     walled: World, proof: Callable[[World], Awaitable[None]]
 ) -> None:
     await proof(walled)
+
+
+@pytest.mark.parametrize("wall", ["off", "on"])
+async def test_what_the_wall_hides_is_refused_alike_but_nobody_can_tell_that_it_was_refused(
+    world: World, wall: str
+) -> None:
+    """Whether a feature is another's or never was is asked of the database, which says neither."""
+    feature = await world.create("mine")
+    async with world_with(world, database_row_security=wall) as asked:
+        change = {"id": feature["id"], "expectedVersion": 1, "name": "x"}
+        answer = await asked.ask(document("updateFeature"), "other", input=change)
+        assert answer["data"]["updateFeature"]["userErrors"][0]["code"] == "NOT_FOUND"
+        await asked.wiring.security_events.flush()
+    kept = await world.owner.fetch("SELECT subject FROM security_events")
+    assert [row[0] for row in kept] == ([] if wall == "on" else ["features:update"])
 
 
 # A filter that was forgotten

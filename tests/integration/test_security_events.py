@@ -60,6 +60,7 @@ async def either(
         yield world
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_whatever_is_refused_by_permission_is_one_event_whatever_runs_the_operation(either: World) -> None:
     id = (await either.create("mine"))["id"]
     someone = global_id("User", either.users["other"])
@@ -94,6 +95,7 @@ async def test_what_is_granted_missing_or_asked_by_a_guest_is_no_event(world: Wo
     assert metric(world, 'feature_api_security_events_total{kind="PERMISSION_DENIED"}') == 0
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_what_is_refused_over_rest_is_an_event_too(world: World) -> None:
     id = world.users["user"]
     (feature,) = await world.plant("user", 1)

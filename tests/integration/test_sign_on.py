@@ -5,7 +5,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from tests.fixtures.provider import OTHER_KEY
+from app.web.sign_on import MAX_QUERY
+from tests.fixtures.provider import KEY, OTHER_KEY
 from tests.fixtures.sessions import claims_of, name_of, problem, send
 from tests.fixtures.sign_on import COOKIE, ORIGIN, SigningOn, signing_on_with, with_client
 from tests.fixtures.world import World
@@ -194,6 +195,50 @@ async def test_what_the_id_token_lacks_comes_from_userinfo_of_the_same_subject(s
     assert [(user["email"], user["role"]) for user in await signing_on.users()] == [("ada@example.org", "MANAGER")]
 
 
+async def test_what_the_id_token_says_outranks_userinfo_which_nobody_has_signed(signing_on: SigningOn) -> None:
+    signing_on.held.userinfo = {
+        "sub": "subject-1",
+        "email": "ada@example.org",
+        "email_verified": True,
+        "roles": ["feature-admins"],
+        "name": "Another",
+    }
+    await signing_on.sign_on(email=None, email_verified=None)
+    assert await signing_on.users() == [ADA | {"issuer": signing_on.held.issuer}]
+
+
+async def test_over_https_cookies_are_this_hosts_alone_and_never_sent_in_clear(world: World) -> None:
+    """`__Host-`: no other host of the domain can set or see it (RFC 6265bis §4.1.3.2)."""
+    async with signing_on_with(world, public_url="https://test") as signing_on:
+        signing_on.client.base_url = httpx.URL("https://test")
+        begun = await signing_on.client.get("/auth/oidc/login")
+        [(name, attributes)] = cookies_of(begun)
+        assert name.startswith("__Host-feature_api_sign_on_")
+        assert attributes == {"HttpOnly", "Max-Age=600", "Path=/", "SameSite=lax", "Secure"}
+
+        back = await signing_on.back(begun.headers["location"])
+        refreshed = await signing_on.refresh("https://test")
+        kept = {"HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=strict", "Secure"}
+        for answer in (back, refreshed):
+            assert [found for found in cookies_of(answer) if found[0] != name] == [(f"__Host-{COOKIE}", kept)]
+        assert "refresh_token" not in refreshed.json()
+        assert problem(await signing_on.refresh("http://test")) == (403, "FORBIDDEN")
+
+
+def cookies_of(response: httpx.Response) -> list[tuple[str, set[str]]]:
+    """(name, attributes) of each that is set."""
+    found = [header.split("; ") for header in response.headers.get_list("set-cookie")]
+    return [(first.partition("=")[0], set(attributes)) for first, *attributes in found]
+
+
+async def test_query_that_is_too_long_is_refused_and_asks_nobody(signing_on: SigningOn) -> None:
+    query = "return_to=/&more=".ljust(MAX_QUERY, "x")
+    assert (await signing_on.client.get(f"/auth/oidc/login?{query}")).status_code == 303
+    asked = list(signing_on.held.asked)
+    assert problem(await signing_on.client.get(f"/auth/oidc/login?{query}x")) == (400, "BAD_REQUEST")
+    assert signing_on.held.asked == asked
+
+
 async def test_userinfo_of_another_subject_is_refused(signing_on: SigningOn) -> None:
     signing_on.held.userinfo = {"sub": "subject-2", "roles": "feature-admins"}
     assert problem(await signing_on.sign_on(roles=None)) == (401, "UNAUTHENTICATED")
@@ -207,6 +252,18 @@ async def test_provider_that_rotates_its_keys_is_followed(signing_on: SigningOn)
     assert (await signing_on.sign_on()).status_code == 303
     assert signing_on.held.asked.count("/jwks") == 2
     assert signing_on.held.asked.count("/.well-known/openid-configuration") == 1
+
+
+async def test_keys_are_read_once_for_all_logins_and_again_for_one_alone_whose_key_is_unknown(
+    signing_on: SigningOn,
+) -> None:
+    held = signing_on.held
+    read = []
+    for key in (KEY, KEY, OTHER_KEY, OTHER_KEY, KEY):  # the second is never published
+        held.key = key
+        status = (await signing_on.sign_on()).status_code
+        read.append((status, held.asked.count("/jwks")))
+    assert read == [(303, 1), (303, 1), (401, 2), (401, 3), (303, 3)]
 
 
 async def test_nothing_of_the_providers_is_kept(signing_on: SigningOn, owner_url: str) -> None:

@@ -350,6 +350,13 @@ async def test_keys_of_unknown_kinds_do_not_disturb(signing_on: SigningOn) -> No
     assert (await signing_on.sign_on()).status_code == 303
 
 
+async def test_key_that_is_for_encryption_signs_nobody_in(signing_on: SigningOn) -> None:
+    _, found, _ = signing_on.held.answer("/jwks", "")
+    signing_on.held.paths["/jwks"] = (200, found.replace(b'"use":"sig"', b'"use":"enc"'), JSON)
+    assert problem(await signing_on.sign_on()) == (401, "UNAUTHENTICATED")
+    await check_nobody_came(signing_on, "a key for encryption")
+
+
 def _keys(keys: list[dict[str, str]]) -> bytes:
     return b'{"keys":[' + b",".join(orjson.dumps(key) for key in keys) + b","
 

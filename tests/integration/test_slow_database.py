@@ -58,6 +58,7 @@ async def test_statement_held_up_by_a_lock_is_cut_off_and_its_connection_stays_i
         await assert_sound(world.owner)
 
 
+@pytest.mark.usefixtures("no_wall")
 async def test_exhausted_pool_is_unavailable_and_recovers(
     make_world: MakeWorld, watcher: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -106,6 +107,7 @@ async def all_closed(idle: list[Any]) -> bool:
     return all(held.connection.is_closed() for held in idle)
 
 
+@pytest.mark.usefixtures("no_wall")
 @pytest.mark.parametrize("writes", [False, True])
 async def test_cancelled_request_writes_nothing_and_its_connection_is_replaced(
     make_world: MakeWorld, watcher: "asyncpg.Connection[asyncpg.Record]", writes: bool

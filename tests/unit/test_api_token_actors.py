@@ -13,7 +13,7 @@ from app.kernel.actor import Actor
 from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated, Unavailable
 from app.kernel.ids import ApiTokenId, UserId
-from app.kernel.secret import hash_of, make_secret
+from app.kernel.secret import LENGTH, hash_of, make_secret
 from tests.fixtures.waiting import eventually
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -104,13 +104,23 @@ async def test_a_token_ends_to_the_moment_although_it_is_remembered() -> None:
         assert await refused(actors, secret(0), after(10)) == RUN_OUT
 
 
-async def test_what_cannot_be_a_token_costs_no_look_up() -> None:
+async def test_what_cannot_be_a_token_costs_no_look_up_and_what_is_long_not_even_a_hash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[str] = []
+
+    def watch(text: str) -> bytes:
+        hashed.append(text)
+        return hash_of(text)
+
+    monkeypatch.setattr(module, "hash_of", watch)
     store = Store(1)
     actors = store.actors()
     whole = secret(0)
     for text in ("fapi_", whole[:-1], whole + "x", "fapi_p_" + "0" * 49, "fapi_p_" + "é" * 49, "fapi_" + "x" * 60_000):
         assert await refused(actors, text) == NOT_VALID
     assert store.asked == [] and not actors._good and not actors._bad
+    assert {len(text) for text in hashed} == {LENGTH}
 
 
 async def test_a_flood_of_well_formed_unknown_tokens_takes_no_memory_and_few_connections_and_drives_out_nobody(

@@ -8,7 +8,7 @@ from typing import cast
 from app.domain.security_event.model import SecurityEvent
 from app.domain.security_event.ports import Announce
 from app.domain.session import rules
-from app.domain.session.ports import Accounts, Passwords
+from app.domain.session.ports import Accounts, Guesses, Passwords
 from app.domain.user.events import Origin, entry_of, event_of
 from app.domain.user.model import User, UserAction
 from app.domain.user.ports import UserWork, UserWrites
@@ -30,6 +30,7 @@ class AccountService:
     users: UserWrites
     accounts: Accounts
     passwords: Passwords
+    guesses: Guesses
     announce: Announce
     now: Clock
     new_id: NewId
@@ -37,7 +38,7 @@ class AccountService:
     async def create(self, email: str, name: str, role: str, password: str) -> User:
         email, name = rules.clean_email(email), _clean_name(name)
         user = User(UserId(self.new_id()), name, email, _role(role), self.now())
-        hashed = await self.passwords.hash(rules.clean_new_password(password, email, name))
+        hashed = await self._hash(password, email, name)
         try:
             async with self.users.work() as work:
                 event = await self._write(work, None, user, "CREATE", user.created_at)
@@ -54,7 +55,7 @@ class AccountService:
     async def set_password(self, email: str, password: str) -> User:
         """Ends the user's sessions."""
         user = await self._found(email)
-        hashed = await self.passwords.hash(rules.clean_new_password(password, user.email or "", user.name))
+        hashed = await self._hash(password, user.email or "", user.name)
         event = SecurityEvent("PASSWORD_CHANGED", None, global_id("User", user.id), None, None, self.now())
         async with self.users.work() as work:
             await work.set_password(user.id, hashed, event)
@@ -93,6 +94,11 @@ class AccountService:
         event = event_of(action, before, after, OPERATOR, now)
         await work.write(before, after, entry, event)
         return event
+
+    async def _hash(self, password: str, email: str, name: str) -> str:
+        cleaned = rules.clean_new_password(password, email, name)
+        rules.check_guesses(self.guesses(cleaned, (email, name)))
+        return await self.passwords.hash(cleaned)
 
     async def _found(self, email: str) -> User:
         cleaned = rules.clean_email(email)

@@ -71,10 +71,12 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """A minute."""
+    """A minute. Fewer from one address to one account than from everywhere to it: who floods an account from some
+    addresses holds up neither its user, who comes from another, nor that one's other accounts."""
 
     logins_of_address: int
     logins_of_account: int
+    logins_of_account_and_address: int
     refreshes_of_address: int
 
 

@@ -1,6 +1,6 @@
 """What sessions need of stores, of cryptography, and of whoever counts attempts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,6 +76,9 @@ class Identities(Protocol):
     async def fetch(self, issuer: str, subject: str) -> Linked | None: ...
 
     def work(self) -> AbstractAsyncContextManager[IdentityWork]: ...
+
+
+type Guesses = Callable[[str, Sequence[str]], float]  # tries that find a password, given words about whose it is
 
 
 class Passwords(Protocol):

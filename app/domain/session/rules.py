@@ -15,7 +15,8 @@ from app.kernel.errors import Forbidden, InvalidInput, Problem
 from app.kernel.ids import UserId
 
 GRACE = timedelta(seconds=10)  # in which a spent refresh token gets the same answer again
-MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters; length alone counts (NIST SP 800-63B §3.1.1.2)
+MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters; no kind of them is asked for (NIST SP 800-63B §3.1.1.2)
+MIN_GUESSES = 10**8  # tries that a new password must withstand: two years at 100 a minute
 MAX_REFRESH_TOKEN = 100  # characters; ours have 43 or 64
 MAX_SESSIONS = 50  # of one user; a new login ends the one that was not used for the longest time
 MAX_USER_AGENT, MAX_ADDRESS = 256, 64  # characters
@@ -108,6 +109,13 @@ def clean_new_password(password: str, email: str, name: str) -> str:
         message = "The password must not be the email or the name, nor a few characters again and again."
         raise InvalidInput([Problem(path, "FORMAT", message)])
     return cleaned
+
+
+def check_guesses(guesses: float) -> None:
+    """Raises InvalidInput for a new password that is found in so few tries (NIST SP 800-63B §3.1.1.2: blocklists)."""
+    if guesses < MIN_GUESSES:
+        message = "The password is among the first that are tried: take some words that nobody expects together."
+        raise InvalidInput([Problem(("password",), "FORMAT", message)])
 
 
 def new_refresh_token() -> str:

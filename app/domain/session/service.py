@@ -44,7 +44,7 @@ class SessionService:
         email, password = rules.clean_email(email), rules.check_sent_password(password)
         account_key = sha256(email.encode(errors="surrogatepass")).hexdigest()[:32]
         await self.admit()
-        await self._admit("login", "account", account_key, self._limits.logins_of_account)
+        await self._admit_to(account_key)
         account = await ports.sessions.fetch_account(email)
         verdict = await ports.passwords.verify(password, account.password_hash if account else None)
         if account is None or account.disabled or not verdict.right:
@@ -69,6 +69,12 @@ class SessionService:
     async def admit(self) -> None:
         """Counts a login from this address. Raises TooManyAttempts."""
         await self._admit("login", "address", self._origin.address or "", self._limits.logins_of_address)
+
+    async def _admit_to(self, account_key: str) -> None:
+        """Whoever has had enough tries at this account from here takes none from those who come from elsewhere."""
+        limits, pair = self._limits, f"{account_key}:{self._origin.address or ''}"
+        await self._admit("login", "account and address", pair, limits.logins_of_account_and_address)
+        await self._admit("login", "account", account_key, limits.logins_of_account)
 
     async def refresh(self, token: str) -> Issued:
         """Raises TooManyAttempts, Unauthenticated, Unavailable."""
