@@ -18,6 +18,7 @@ type Scope = Literal[  # what an API token may be narrowed to: the names of all 
     "features:archive",
     "features:delete",
     "features:restore",
+    "features:revert",
     "audit:read",
     "users:read",
     "users:write",

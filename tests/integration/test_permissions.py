@@ -72,7 +72,7 @@ def nodes(*found: object) -> dict[str, object]:
 
 PLAN, OWN, TOKEN = {"name": "secret plan"}, {"name": "secret of the manager"}, {"name": "secret token"}
 UPDATE, CREATE = {"action": "UPDATE", "version": 2}, {"action": "CREATE", "version": 1}
-ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
+ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 NAMED = person("manager", email=False)
 PEOPLE = {"nodes": [person(name) for name in ("admin", "manager", "user", "other", "viewer")]}
 OF_TOKEN = "node(id: $token) { ... on ApiToken { found: %s } }"

@@ -1,6 +1,6 @@
 """Many writes in one call: what each of them is, and what may come of it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +8,8 @@ from app.domain.feature.acts import Act, Settable
 from app.domain.feature.events import Change
 from app.domain.feature.inputs import FeatureDraft, FeaturePatch
 from app.domain.feature.model import Feature
-from app.domain.feature.ports import FeatureWork
+from app.domain.feature.ports import Features, FeatureWork
+from app.kernel.clock import Clock
 from app.kernel.errors import DomainError, Unavailable
 from app.kernel.ids import FeatureId, UserId
 
@@ -70,3 +71,50 @@ async def lock(work: FeatureWork, steps: Sequence[Step], visible_to: UserId | No
     owners |= {step.after.owner_id for step in steps if isinstance(step, Change)}
     await work.lock_owners(sorted(owners))
     return found
+
+
+type Do = Callable[[Item], Awaitable[Feature]]
+type Write = Callable[[FeatureWork, Step, Mapping[FeatureId, Feature]], Awaitable[Feature]]
+
+
+async def one_by_one(items: Sequence[Item], do: Do, now: Clock, until: datetime) -> list[Outcome]:
+    """Where one is Unavailable, those behind it are not tried."""
+    outcomes: list[Outcome] = []
+    for item in items:
+        try:
+            check_time(now(), until)
+            outcomes.append(await do(item))
+        except Unavailable as error:
+            return [*outcomes, *[error] * (len(items) - len(outcomes))]
+        except DomainError as error:
+            outcomes.append(error)
+    return outcomes
+
+
+async def all_or_none(
+    items: Sequence[Item],
+    step: Callable[[Item], Step],
+    write: Write,
+    features: Features,
+    visible_to: UserId | None,
+    now: Clock,
+    until: datetime,
+) -> list[Outcome]:
+    """One unit of work: the first that is refused undoes all. Raises Unavailable."""
+    steps: list[Step] = []
+    written: list[Outcome] = []
+    try:
+        steps.extend(map(step, items))  # one by one: those before the first that is refused are there
+        async with features.work() as work:
+            found = await lock(work, steps, visible_to)
+            for each in steps:
+                check_time(now(), until)
+                feature = await write(work, each, found)
+                found[feature.id] = feature
+                written.append(feature)
+    except Unavailable:
+        raise
+    except DomainError as error:
+        culprit = len(steps) if len(steps) < len(items) else len(written)
+        return [error if place == culprit else Undone(culprit) for place in range(len(items))]
+    return written

@@ -7,6 +7,7 @@ from typing import Protocol
 from app.domain.feature.events import Change
 from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
 from app.kernel.ids import FeatureId, UserId
+from app.kernel.json import Json
 from app.kernel.page import Page
 from app.kernel.want import Want
 
@@ -25,6 +26,10 @@ class FeatureWork(Protocol):
     ) -> Mapping[FeatureId, Feature]:
         """The same of many, locked in the order of their ids; those of other owners than `visible_to` (None: any owner)
         are left alone."""
+        ...
+
+    async def fetch_values_at(self, id: FeatureId, version: int) -> Json | None:
+        """What the trail says the feature was at that version; None where it never had it."""
         ...
 
     async def lock_owners(self, ids: Sequence[UserId]) -> None:
