@@ -146,7 +146,7 @@ async def change_many(call: Call[Nothing, BulkV2]) -> Answer:
     done = [_done(call, place, outcome) for place, outcome in enumerate(outcomes)]
     failed = sum(isinstance(outcome, DomainError) for outcome in outcomes)
     summary: SummaryV2 = {"succeeded": len(done) - failed, "failed": failed}
-    return Answer(207 if failed else 200, done, {"summary": summary})
+    return Answer(207 if failed else 200, done, {"summary": summary}, done=failed < len(done))
 
 
 ROUTES = (
@@ -162,7 +162,6 @@ ROUTES = (
         rules.CREATE,
         or_grants=(acts.update(FeaturePatch()).grants, *(act.grants for act in ACTS.values())),
         beside={"summary": SummaryV2},
-        whole=lambda body: body.atomic,
         partly=True,
     ),
 )

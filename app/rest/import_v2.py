@@ -66,7 +66,7 @@ async def import_lines(call: Call[ImportQuery, bytes]) -> Answer:
         if any(isinstance(refusal, Unavailable) for refusal in refusals):
             break  # the rest would wait for the database, line by line
     report: ImportedV2 = {"dry_run": dry, "lines": good, "bad_lines": bad}
-    return Answer(207 if bad else 200, report)
+    return Answer(207 if bad else 200, report, done=good > 0 and not dry)
 
 
 async def _done(call: Call[ImportQuery, bytes], batch: tuple[Line, ...], *, dry: bool) -> list[Refusal | None]:
@@ -112,7 +112,6 @@ ROUTES = (
         200,
         rules.CREATE,
         media=MEDIA,
-        whole=lambda body: False,
         partly=True,
     ),
 )

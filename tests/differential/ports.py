@@ -1,7 +1,7 @@
 """The domain's ports over a world: they note every call, and fail where the world says so."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
@@ -124,6 +124,9 @@ class MemoryFeatures:
     async def create(self, change: Change, active_limit: int) -> Feature | None:
         async with self.work() as work:
             return await work.write(change, active_limit)
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        return nullcontext(False)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator["MemoryWork"]:
@@ -257,6 +260,9 @@ class MemoryTokens:
             raise TokenLimitExceeded(limit)
         self._world.tokens[token.id] = token
         self._world.written.append(f"{hash.hex()} {token} {event}")
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        return nullcontext(False)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator["MemoryTokens"]:

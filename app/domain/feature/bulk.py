@@ -1,6 +1,7 @@
 """Many writes in one call: what each of them is, and what may come of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,6 +72,18 @@ async def lock(work: FeatureWork, steps: Sequence[Step], visible_to: UserId | No
     owners |= {step.after.owner_id for step in steps if isinstance(step, Change)}
     await work.lock_owners(sorted(owners))
     return found
+
+
+async def lock_all(
+    items: Sequence[Item], step: Callable[[Item], Step], features: Features, visible_to: UserId | None
+) -> None:
+    """Of those that are not refused before anything is read: for a transaction that stays open from item to item."""
+    steps: list[Step] = []
+    for item in items:
+        with suppress(DomainError):
+            steps.append(step(item))
+    async with features.work() as work:
+        await lock(work, steps, visible_to)
 
 
 type Do = Callable[[Item], Awaitable[Feature]]

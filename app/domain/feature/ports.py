@@ -1,7 +1,7 @@
 """What features need of a store: batched reads, and a unit of work for writes."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from app.domain.feature.events import Change
@@ -67,3 +67,8 @@ class Features(Protocol):
         ...
 
     def work(self) -> AbstractAsyncContextManager[FeatureWork]: ...
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        """In its block a unit of work that is refused undoes itself alone. True where they are parts of one transaction
+        all the same, so that what they lock stays locked: then Unavailable undoes them all."""
+        ...

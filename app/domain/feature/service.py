@@ -136,13 +136,17 @@ class FeatureService:
 
         Item by item, each a unit of work of its own, or with `atomic` all in one: then the first that is refused undoes
         all, and the others' outcome is Undone. Raises Unauthenticated; with `atomic` Unavailable too, and nothing is
-        done. Otherwise that is the outcome of the item, and of those behind it, which are not tried.
+        done, and where all is joined in a transaction of the caller's, which can then not be committed. Otherwise that
+        is the outcome of the item, and of those behind it, which are not tried.
         """
         self._actor.known()
         until = self._now() + bulk.PATIENCE
-        if not atomic:
-            return await bulk.one_by_one(items, self._do, self._now, until)
         visible_to = self._actor.visible_to(rules.READ)
+        if not atomic:
+            with self._features.in_parts() as joined:
+                if joined:
+                    await bulk.lock_all(items, self._step, self._features, visible_to)
+                return await bulk.one_by_one(items, self._do, self._now, until)
         return await bulk.all_or_none(items, self._step, self._write, self._features, visible_to, self._now, until)
 
     def check(self, item: bulk.Item) -> None:
