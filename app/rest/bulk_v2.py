@@ -14,7 +14,6 @@ from app.domain.feature.model import Feature
 from app.http.problem import Problem, problem
 from app.kernel.errors import DomainError
 from app.kernel.ids import FeatureId, UserId
-from app.rest.denials import tell_denials
 from app.rest.failure import failure_of
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2
 from app.rest.feature_v2 import MAX_VERSION, PATH, FeatureV2, Nothing, shape
@@ -142,7 +141,7 @@ async def change_many(call: Call[Nothing, BulkV2]) -> Answer:
     """207 where an item was refused: nobody takes it for done who looks at the status alone."""
     items = [_item(sent) for sent in call.body.items]
     outcomes = await call.context.feature.change_many(items, atomic=call.body.atomic)
-    tell_denials(call.context.security_event, outcomes)
+    call.context.security_event.denied_among(outcomes)
     done = [_done(call, place, outcome) for place, outcome in enumerate(outcomes)]
     failed = sum(isinstance(outcome, DomainError) for outcome in outcomes)
     summary: SummaryV2 = {"succeeded": len(done) - failed, "failed": failed}

@@ -14,7 +14,6 @@ from app.http.body import media_type
 from app.http.problem import Detail
 from app.http.refused import Refused
 from app.kernel.errors import DomainError, Unavailable
-from app.rest.denials import tell_denials
 from app.rest.failure import failure_of
 from app.rest.feature_v2 import PATH
 from app.rest.import_lines import MEDIA, Line, lines
@@ -57,7 +56,7 @@ async def import_lines(call: Call[ImportQuery, bytes]) -> Answer:
     media = media_type(call.headers.get(b"content-type", "")) or ""
     for batch in batched(lines(call.body, media), BATCH):
         refusals = await _done(call, batch, dry=dry)
-        tell_denials(call.context.security_event, refusals)
+        call.context.security_event.denied_among(refusals)
         for (number, _), refusal in zip(batch, refusals, strict=True):
             if refusal is None:
                 good += 1

@@ -10,8 +10,9 @@ from app.domain.feature.events import Change
 from app.domain.feature.inputs import FeatureDraft, FeaturePatch
 from app.domain.feature.model import Feature
 from app.domain.feature.ports import Features, FeatureWork
+from app.kernel.cleaning import refuse
 from app.kernel.clock import Clock
-from app.kernel.errors import DomainError, Unavailable
+from app.kernel.errors import DomainError, Problem, Unavailable
 from app.kernel.ids import FeatureId, UserId
 
 MAX_ITEMS = 1_000
@@ -55,6 +56,14 @@ class Undone(DomainError):
 type Item = Creation | Update | Doing
 type Step = Change | Doing  # what an item comes to, before anything is read
 type Outcome = Feature | DomainError
+
+
+def check_count(count: int) -> None:
+    """Raises InvalidInput."""
+    if not count:
+        refuse([Problem(("items",), "MIN_LENGTH", "`items` must have at least 1 item.", 1)])
+    if count > MAX_ITEMS:
+        refuse([Problem(("items",), "MAX_LENGTH", f"`items` must have at most {MAX_ITEMS} items.", MAX_ITEMS)])
 
 
 def check_time(now: datetime, until: datetime) -> None:
