@@ -17,7 +17,7 @@ from app.domain.feature.model import (
 from app.domain.feature.ports import FeaturePage, Features, FeatureWork
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
-from app.kernel.errors import NotFound, StaleVersion
+from app.kernel.errors import InvalidInput, NotFound, Problem, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
@@ -68,7 +68,7 @@ class FeatureService:
 
     def check_reach(self, *grants: Grants) -> None:
         """Raises Unauthenticated or Forbidden where the actor may do none of this to any feature."""
-        self._actor.known()
+        self._actor.entered()
         if all(self._actor.reach(each) is Reach.NONE for each in grants):
             raise self._actor.refusal(grants[0], "You may not change features.")
 
@@ -77,8 +77,10 @@ class FeatureService:
         return _found(await self._features.create(self._creation(draft), self._active_limit))
 
     def _creation(self, draft: inputs.FeatureDraft) -> Change:
-        actor_id = self._actor.known()
-        owner_id = actor_id if draft.owner_id is None else draft.owner_id
+        own = self._actor.entered()
+        owner_id = own if draft.owner_id is None else draft.owner_id
+        if owner_id is None:
+            raise InvalidInput([Problem(("ownerId",), "REQUIRED", "`owner_id` is required: nobody is asking for it.")])
         if not self._actor.may(rules.CREATE, owner_id):
             raise self._actor.refusal(rules.CREATE, "You may not create features for this owner.")
         metadata = {} if draft.metadata is None else draft.metadata
@@ -139,7 +141,7 @@ class FeatureService:
         done, and where all is joined in a transaction of the caller's, which can then not be committed. Otherwise that
         is the outcome of the item, and of those behind it, which are not tried.
         """
-        self._actor.known()
+        self._actor.entered()
         until = self._now() + bulk.PATIENCE
         visible_to = self._actor.visible_to(rules.READ)
         if not atomic:
@@ -201,7 +203,7 @@ class FeatureService:
         return _found(await work.write(self._change(feature, outcome, act.action_on(changed)), self._active_limit))
 
     def _change(self, before: Feature | None, after: Feature, action: AuditAction) -> Change:
-        origin = Origin(self._actor.known(), self._request_id)
+        origin = Origin(self._actor.entered(), self._request_id)
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:

@@ -19,6 +19,7 @@ from app.rest.failure import Failure
 from app.rest.feature_body import CreateV1, CreateV2, PatchV2, ReplaceV1, ReplaceV2
 from app.rest.feature_v2 import RevertV2
 from app.rest.import_lines import CSV, MEDIA
+from app.rest.imported import BadLine
 from app.rest.page_v2 import PageInfo
 from app.rest.route import Answer, Route
 
@@ -91,7 +92,7 @@ def answered_partly(route: Route[Any, Any]) -> object:
             for place, code in enumerate(("UNDONE", "DUPLICATE_NAME"))
         ]
         return _body(Answer(207, items, {"summary": {"succeeded": 0, "failed": 2}}))
-    taken = import_v2.BadLine(line=2, code="DUPLICATE_NAME", message=CATALOGUE["DUPLICATE_NAME"].meaning)
+    taken = BadLine(line=2, code="DUPLICATE_NAME", message=CATALOGUE["DUPLICATE_NAME"].meaning)
     return _body(Answer(207, import_v2.ImportedV2(dry_run=False, lines=1, bad_lines=[taken])))
 
 
