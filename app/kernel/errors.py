@@ -74,10 +74,6 @@ class Problem:
     message: str
     limit: int | None = None
 
-    def at(self, place: Path) -> "Problem":
-        """The same, of an input that is itself a part of another."""
-        return Problem((*place, *self.path), self.issue, self.message, self.limit)
-
     @property
     def code(self) -> ErrorCode:
         return InvalidInput.code

@@ -1,6 +1,7 @@
 """The domain's errors as values, which `userErrors` lists: described by schema.errors, never copied."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.kernel import errors
@@ -76,7 +77,7 @@ def input_path(failure: Failure) -> list[str] | None:
 def failures_of_item(error: errors.DomainError, place: errors.Path) -> list[Failure]:
     """What `userErrors` lists of one item of many, whatever it was refused for."""
     if isinstance(error, errors.InvalidInput):
-        return [problem.at(place) for problem in error.problems]
+        return [replace(problem, path=(*place, *problem.path)) for problem in error.problems]
     return [TOLD.get(type(error), ItemRefusedTold)(error, place)]
 
 
