@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import asyncpg
 import psutil
 import pytest
 
+from app.cli import main
 from tests.fixtures.database import execute
 from tests.fixtures.server import ROOT, feature_api
 from tests.fixtures.servers import Servers
+
+type Run = Callable[..., tuple[int, str, str]]
 
 ADA, BOB = "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"
 TO_ADA = ("--owner", "Ada@example.com")
@@ -30,6 +34,23 @@ def environment(servers: Servers, app_url: str, owner_url: str, tmp_path: Path) 
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "REDIS", "JWT"))}
     ours = {"DATABASE_URL": app_url, "DATABASE_OWNER_URL": owner_url, "REDIS_URL": servers.redis_url}
     return {**inherited, **ours, "DATA_DIR": str(tmp_path / "data"), "ENVIRONMENT": "development"}
+
+
+@pytest.fixture
+def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """In this process, where it is not about the process itself: (exit code, standard output, standard error)."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("app.cli.configure_logging", lambda level, form: None)
+
+    def ended(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["feature-api", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        written = capsys.readouterr()
+        return int(ended.value.code or 0), written.out, written.err
+
+    return ended
 
 
 def rows(environment: dict[str, str], sql: str) -> list[tuple[Any, ...]]:
@@ -126,17 +147,17 @@ def test_what_was_exported_is_imported_as_it_was(environment: dict[str, str], tm
     assert (piped.returncode, piped.stdout) == (0, b"")
 
 
-def test_export_is_of_what_the_options_say(environment: dict[str, str], tmp_path: Path) -> None:
+def test_export_is_of_what_the_options_say(environment: dict[str, str], tmp_path: Path, run: Run) -> None:
     file = tmp_path / "features.jsonl"
     file.write_text("".join(f'{{"name": "{n}", "metadata": {{"category": "{n}", "tags": ["t{n}"]}}}}\n' for n in "abc"))
-    feature_api(environment, "import", str(file), *TO_ADA)
-    feature_api(environment, "import", str(file), "--owner", "bob@example.com")
+    for email in ("ada@example.com", "bob@example.com"):
+        assert run("import", str(file), "--owner", email) == (0, "", "Created 3 features; 0 lines are bad.\n")
     execute(environment["DATABASE_OWNER_URL"], "UPDATE features SET status = 'INACTIVE' WHERE name = 'c'")
 
     def exported(*options: str) -> list[str]:
-        ended = feature_api(environment, "export", *options)
-        assert ended.returncode == 0, ended.stderr
-        return sorted(json.loads(line)["name"] for line in ended.stdout.splitlines())
+        status, out, _ = run("export", *options)
+        assert status == 0
+        return sorted(json.loads(line)["name"] for line in out.splitlines())
 
     assert exported() == list("aabbcc")
     assert exported("--owner", "BOB@example.com") == list("abc")
@@ -157,13 +178,11 @@ def test_export_is_of_what_the_options_say(environment: dict[str, str], tmp_path
         (["import"], 2, ""),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
-    environment: dict[str, str], command: list[str], status: int, line: str
-) -> None:
-    ended = feature_api(environment, *command)
-    assert (ended.returncode, ended.stdout) == (status, "")
+def test_what_cannot_be_done_is_one_line(run: Run, command: list[str], status: int, line: str) -> None:
+    found, out, err = run(*command)
+    assert (found, out) == (status, "")
     if line:
-        assert ended.stderr == f"feature-api: {line}\n"
+        assert err == f"feature-api: {line}\n"
 
 
 def test_export_that_fails_leaves_no_file_and_an_import_without_a_database_says_so(
