@@ -16,12 +16,13 @@ from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
 from app.cli_published import published_commands
+from app.cli_transfer import add_transfer_commands
 from app.cli_user import user_commands
 from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
-from app.kernel.errors import InvalidInput, NotFound, Unavailable
+from app.kernel.errors import BadUserInput, InvalidInput, NotFound, Unavailable
 from app.legacy_report import fetch_report
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
@@ -31,6 +32,7 @@ from app.seed.seed import seed
 from app.seed.source import CatalogueError
 from app.serving import run_locally, serve_forever, serve_with_workers
 from app.telemetry import configure_logging
+from app.transfer import TransferError
 
 CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"
 
@@ -68,7 +70,9 @@ def _explained() -> Iterator[None]:
         MintingRefusedError,
         RotationRefusedError,
         StaleSchemaError,
+        TransferError,
         UnfinishedError,
+        BadUserInput,
         InvalidInput,
         NotFound,
     ) as error:
@@ -189,6 +193,7 @@ def legacy_report(
             sys.stdout.write(line + "\n")
 
 
+add_transfer_commands(cli, _servers, people)
 cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
 
 

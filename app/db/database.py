@@ -1,8 +1,8 @@
 """Statements are run here: on a short connection of their own, or in the one transaction of a unit of work."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -88,6 +88,12 @@ class Database:
                 await self.pool.drop(held)
             else:
                 self.pool.give(held)
+
+    @contextmanager
+    def in_parts(self) -> Iterator[bool]:
+        """Is there one transaction in which each statement and unit of work is a part of its own? Here each is a
+        transaction of its own anyway."""
+        yield False
 
 
 async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare: bool, observe: Observer) -> Rows:

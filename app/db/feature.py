@@ -1,7 +1,7 @@
 """Statements that read features; columns come in the order of the domain object's fields."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -155,6 +155,9 @@ class SqlFeatures:
             if told := await self._broken_law(error.constraint_name, change, active_limit):
                 raise told from error
             raise
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        return self._database.in_parts()
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlFeatureWork]:

@@ -40,6 +40,7 @@ from app.domain.feature.events import Change, event_payload
 from app.domain.feature.model import Feature
 from app.domain.user.model import User
 from app.kernel.ids import FeatureId, UserId
+from app.kernel.json import Json
 
 COLUMNS = tuple(column for column in features.c if column.name != "search")
 MUTABLE = ("name", "description", "status", "status_before_delete", "metadata", "version", "deleted_at")
@@ -57,6 +58,13 @@ ALL_FOR_UPDATE = Statement(
 )
 OWNERS = Statement(
     "user.lock", select(users.c.id).where(users.c.id == any_(IDS)).order_by(users.c.id).with_for_update(key_share=True)
+)
+VALUES_AT = Statement(
+    "audit.values_at",
+    select(audit_entries.c.new_values).where(
+        audit_entries.c.feature_id == bindparam("of_id"),
+        audit_entries.c.version == bindparam("of_version", type_=Integer),
+    ),
 )
 
 
@@ -172,6 +180,10 @@ class SqlFeatureWork:
     ) -> Mapping[FeatureId, Feature]:
         rows = await self._transaction.fetch(ALL_FOR_UPDATE, ids=ids, visible_to=visible_to)
         return {row[0]: Feature(*row) for row in rows}
+
+    async def fetch_values_at(self, id: FeatureId, version: int) -> Json | None:
+        rows = await self._transaction.fetch(VALUES_AT, of_id=id, of_version=version)
+        return rows[0][0] if rows else None
 
     async def lock_owners(self, ids: Sequence[UserId]) -> None:
         await self._transaction.fetch(OWNERS, ids=ids)

@@ -1,26 +1,31 @@
 """A database whose every statement is in one transaction: for a request whose answer is kept with what it wrote."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
+
+import asyncpg
 
 from app.db.database import Database, Rows, Transaction
 from app.db.failure import AWAY, unavailable
 from app.db.pool import Held
 from app.db.statement import Statement
-from app.kernel.errors import Unavailable
+from app.kernel.errors import DomainError, Unavailable
 
 
 class JoinedDatabase(Database):
     """The first failure undoes everything; from then on it is the outer database, as though it had never been joined.
-    So a refusal can still be explained by reading, and nobody takes what was undone for done: `commit` raises."""
+    So a refusal can still be explained by reading, and nobody takes what was undone for done: `commit` raises.
+
+    In parts, what is refused undoes itself alone, and everything else that fails still undoes everything."""
 
     def __init__(self, outer: Database, held: Held) -> None:
         self.pool, self.observe = outer.pool, outer.observe
         self._outer, self._held, self._turn = outer, held, asyncio.Lock()
         self._transaction = Transaction(held, outer.pool.settings.prepare, outer.observe)
         self._open = True
+        self._in_parts = False
 
     async def fetch(self, statement: Statement, **given: Any) -> Rows:
         async with self.enter(self._outer) as transaction:
@@ -30,6 +35,14 @@ class JoinedDatabase(Database):
     async def transaction(self) -> AsyncIterator[Transaction]:
         async with self.enter(self._outer) as transaction:
             yield transaction
+
+    @contextmanager
+    def in_parts(self) -> Iterator[bool]:
+        self._in_parts = True
+        try:
+            yield self._open
+        finally:
+            self._in_parts = False
 
     def behind(self, outer: Database, wall: str) -> Database:
         """The same transaction behind the wall that `outer` stands behind."""
@@ -41,7 +54,7 @@ class JoinedDatabase(Database):
         `outer`."""
         async with self._turn:
             if self._open:
-                async with self._undone_by_failure():
+                async with self._part() if self._in_parts else self._undone_by_failure():
                     if wall:
                         await self._held.connection.execute(wall)
                     yield self._transaction
@@ -72,6 +85,23 @@ class JoinedDatabase(Database):
         if self._open:
             with suppress(*AWAY):
                 await self._end("ROLLBACK")
+
+    @asynccontextmanager
+    async def _part(self) -> AsyncIterator[None]:
+        """Up to a savepoint that takes the wall down too."""
+        connection, refusal = self._held.connection, None
+        async with self._undone_by_failure():
+            await connection.execute("SAVEPOINT part")
+            try:
+                yield
+            except Unavailable:
+                raise
+            except (DomainError, asyncpg.IntegrityConstraintViolationError) as error:
+                await connection.execute("ROLLBACK TO SAVEPOINT part")
+                refusal = error
+            await connection.execute("RELEASE SAVEPOINT part")
+        if refusal is not None:
+            raise refusal
 
     @asynccontextmanager
     async def _undone_by_failure(self) -> AsyncIterator[None]:
@@ -113,6 +143,11 @@ class _Behind(Database):
     async def transaction(self) -> AsyncIterator[Transaction]:
         async with self._joined.enter(self._outer, self._wall) as transaction:
             yield transaction
+
+    @contextmanager
+    def in_parts(self) -> Iterator[bool]:
+        with self._joined.in_parts() as joined:
+            yield joined
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from app.kernel.page import DEFAULT_PAGE
 
 PAGING = ("first", "last")
 ROWS = ("edges", "nodes")
-WRITE = "10"  # what a field of the mutation type weighs
+WRITE = "10"  # what a field of the mutation type weighs,
+WRITE_OF_MANY = "5"  # and each item of one that takes many: 1,000 of them fit into MAX_COST, with what is selected
 
 ABSENT: Any = strawberry.UNSET
 
@@ -34,8 +35,8 @@ class Cost:
     locations=[Location.FIELD_DEFINITION],
     description="How many objects the field gives: as many as the longest list among its `slicingArguments` holds. "
     "With `sizedFields` it gives a page, of as many rows as the first number among them that is given says, else "
-    "`assumedSize`; these fields show the rows, as many as the least of the numbers says. (IBM GraphQL cost "
-    "specification)",
+    "`assumedSize`; these fields show the rows, as many as the least of the numbers says, or one for each item where "
+    "lists alone are named. `input.items` is the field of an argument. (IBM GraphQL cost specification)",
 )
 class ListSize:
     assumed_size: int | None = ABSENT

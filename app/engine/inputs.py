@@ -50,9 +50,8 @@ def _coerced(type_: GraphQLInputType) -> Convert:
     if isinstance(type_, GraphQLList):
         item = coercer(type_.of_type)
         return lambda value: [item(found) for found in _a(list, value)]
-    if isinstance(type_, GraphQLInputObjectType) and not type_.is_one_of:
-        return _coerced_object(type_)
-    raise NotImplementedError(str(type_))  # a one-of input: Variables.coerce hands it to graphql-core
+    assert isinstance(type_, GraphQLInputObjectType)
+    return _coerced_object(type_)
 
 
 def _anything(value: object) -> bool:
@@ -82,7 +81,7 @@ def _coerced_object(type_: GraphQLInputObjectType) -> Convert:
                 if isinstance(field.type, GraphQLNonNull) or has_default(field):
                     needed.add(name)
         given = _a(dict, value)
-        if not needed <= given.keys():
+        if not needed <= given.keys() or (type_.is_one_of and (len(given) != 1 or None in given.values())):
             raise ValueError(value)
         return {name: fields[name](found) for name, found in given.items()}
 

@@ -1,6 +1,6 @@
 """How many objects a field may give, as its slicing arguments say: a function of the operation's variables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
 from graphql import (
@@ -10,6 +10,7 @@ from graphql import (
     IntValueNode,
     ListValueNode,
     NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     Undefined,
     ValueNode,
@@ -42,19 +43,42 @@ class Sizes:
         }
 
     def bounds(self, node: FieldNode, declared: GraphQLField, cost: FieldCost) -> Callable[[Variables], Bounds]:
-        """A page is as `kernel.page` cuts it: the first number that is given is read, the least of them is shown."""
+        """A page is as `kernel.page` cuts it: the first number that is given is read, the least of them is shown. One
+        that a list slices is an object for each item, with one row to show."""
         if not cost.lists and not cost.sized:
             return one
-        lists = [self._argument(node, name, declared.args[name]) for name in cost.lists]
-        if not cost.sized:
-            return lambda variables: Bounds(_longest(lists, variables))
-        numbers = [self._argument(node, name, declared.args[name]) for name in cost.numbers]
+        lists = [self._read(node, path, declared) for path in cost.lists]
+        if not cost.sized or not cost.numbers:
+            return lambda variables: Bounds(_longest(lists, variables), shown=1)
+        numbers = [self._read(node, path, declared) for path in cost.numbers]
 
         def bounds(variables: Variables) -> Bounds:
             given = [size for read in numbers if (size := _size(read(variables))) is not None] or [cost.assumed]
             return Bounds(_longest(lists, variables), given[0], min(given))
 
         return bounds
+
+    def _read(self, node: FieldNode, path: str, declared: GraphQLField) -> Read:
+        name, *inside = path.split(".")
+        read = self._argument(node, name, declared.args[name])
+        if not inside:
+            return read
+        self.vary = True  # a variable may stand anywhere inside
+        return lambda variables: self._inside(read(variables), inside, variables)
+
+    def _inside(self, given: object, names: Sequence[str], variables: Variables) -> object:
+        """What the names lead to, in the text or in the value of a variable; None where there is nothing."""
+        for name in names:
+            if isinstance(given, ObjectValueNode):
+                found = next((field.value for field in given.fields if field.name.value == name), None)
+                if isinstance(found, VariableNode):
+                    variable = found.name.value
+                    given = variables.get(variable, self._defaults.get(variable))
+                else:
+                    given = None if found is None else _literal(found)
+            else:
+                given = given.get(name) if isinstance(given, Mapping) else None
+        return given
 
     def _argument(self, node: FieldNode, name: str, declared: GraphQLArgument) -> Read:
         given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)

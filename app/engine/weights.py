@@ -11,10 +11,13 @@ from typing import Any
 from graphql import (
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLObjectType,
     GraphQLSchema,
+    Undefined,
     build_schema,
     get_directive_values,
     get_named_type,
@@ -32,8 +35,9 @@ type FieldName = tuple[str, str]  # of the type, of its field
 
 @dataclass(frozen=True, slots=True)
 class FieldCost:
-    """`numbers` and `lists`: the slicing arguments of each kind. With `sized` the field gives a page, which these
-    fields of it show, of `assumed` rows where no number is given."""
+    """`numbers` and `lists`: the slicing arguments of each kind, `input.items` where one stands inside another. With
+    `sized` the field gives a page, which these fields of it show, of `assumed` rows where no number is given; where
+    lists alone slice it, a page with a row for each item."""
 
     weight: int
     assumed: int = 0
@@ -81,7 +85,7 @@ def _cost(schema: GraphQLSchema, field: GraphQLField) -> FieldCost:
     weight = _directive(schema, field, "cost").get("weight", "")
     size = _directive(schema, field, "listSize")
     slicing: Sequence[str] = size.get("slicingArguments") or ()
-    lists = tuple(name for name in slicing if name in field.args and _is_list(field.args[name]))
+    lists = tuple(path for path in slicing if (found := sliced_by(field, path)) is not None and _is_list(found))
     return FieldCost(
         weight=int(weight) if WHOLE.fullmatch(weight) else int(not is_leaf_type(get_named_type(field.type))),
         assumed=size.get("assumedSize") or 0,
@@ -92,9 +96,12 @@ def _cost(schema: GraphQLSchema, field: GraphQLField) -> FieldCost:
 
 
 def _slicing_faults(field: GraphQLField, cost: FieldCost) -> Iterator[str]:
-    for name in (*cost.numbers, *cost.lists):
-        if name not in field.args:
-            yield f"@listSize slices by `{name}`, which is no argument of it"
+    for path in (*cost.numbers, *cost.lists):
+        found = sliced_by(field, path)
+        if found is None:
+            yield f"@listSize slices by `{path}`, which is no argument of it, nor inside of one"
+        elif isinstance(found, GraphQLInputField) and (found.default or found.default_value is not Undefined):
+            yield f"@listSize slices by `{path}`, which must have no default"
     if cost.numbers and not cost.sized:
         yield "@listSize slices by a number, so it must say which `sizedFields` show the rows"
     if cost.sized and any(name in field.args and name not in cost.numbers for name in PAGING):
@@ -109,7 +116,7 @@ def _page_faults(field: GraphQLField, cost: FieldCost, pages: Mapping[str, Seque
     is_page = type.name in pages or type.name.endswith(CONNECTION) or any(name in field.args for name in PAGING)
     if is_page and (not cost.sized or cost.sized != pages[type.name]):
         yield f"it gives a page: it needs @listSize, with the `sizedFields` that all fields of {type.name} have"
-    elif is_page and not cost.assumed:
+    elif is_page and not cost.assumed and (cost.numbers or not cost.lists):
         yield "@listSize must say the `assumedSize` of a page where no number is given"
     shown = type.fields if isinstance(type, GraphQLObjectType | GraphQLInterfaceType) else {}
     for name in cost.sized:
@@ -137,5 +144,15 @@ def _directive(schema: GraphQLSchema, field: GraphQLField, name: str) -> Mapping
     return get_directive_values(definition, field.ast_node) or {}
 
 
-def _is_list(declared: GraphQLField | GraphQLArgument) -> bool:
+def sliced_by(field: GraphQLField, path: str) -> GraphQLArgument | GraphQLInputField | None:
+    """The argument of that name, or what is inside of it, names with dots between them; None where there is nothing."""
+    name, *inside = path.split(".")
+    found: GraphQLArgument | GraphQLInputField | None = field.args.get(name)
+    for name in inside:
+        type = get_nullable_type(found.type) if found is not None else None
+        found = type.fields.get(name) if isinstance(type, GraphQLInputObjectType) else None
+    return found
+
+
+def _is_list(declared: GraphQLField | GraphQLArgument | GraphQLInputField) -> bool:
     return isinstance(get_nullable_type(declared.type), GraphQLList)

@@ -18,6 +18,7 @@ type Scope = Literal[  # what an API token may be narrowed to: the names of all 
     "features:archive",
     "features:delete",
     "features:restore",
+    "features:revert",
     "audit:read",
     "users:read",
     "users:write",
@@ -46,8 +47,9 @@ class Grants:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user who has shown a valid token, or a guest (all None). `scopes` and `expires_at` are an API token's: what it
-    narrows the role to, and when it ends; None: all that the role may. `session_id` where the token came of a login."""
+    """A user who has shown a valid token, a guest (all None), or OPERATOR. `scopes` and `expires_at`: what an
+    API token narrows the role to, and when it ends; None: all that the role may. `session_id` where the token came of a
+    login."""
 
     user_id: UserId | None = None
     role: Role | None = None
@@ -67,10 +69,10 @@ class Actor:
 
     def visible_to(self, grants: Grants) -> UserId | None:
         """Whose objects the permission reaches; None: anybody's. Raises Unauthenticated for a guest."""
-        user_id, reach = self.known(), self.reach(grants)
+        user_id, reach = self.entered(), self.reach(grants)
         if reach is Reach.ANY:
             return None
-        return user_id if reach is Reach.OWN else NOBODY
+        return user_id if reach is Reach.OWN and user_id is not None else NOBODY
 
     def widest(self, permissions: Iterable[Grants]) -> UserId | None:
         """Whose objects the widest of the permissions reaches; None: anybody's. A guest's reach nobody's."""
@@ -94,5 +96,10 @@ class Actor:
             raise Unauthenticated
         return self.user_id
 
+    def entered(self) -> UserId | None:
+        """The user's id; None for the operator. Raises Unauthenticated for a guest."""
+        return self.known() if self.role is None else self.user_id
+
 
 GUEST = Actor()
+OPERATOR = Actor(role="ADMIN")  # whoever runs the server, at its command line: no user, so no actor in the trail

@@ -9,7 +9,7 @@ from app.kernel.ids import ApiTokenId, UserId, key_of
 from app.resolvers.written import INPUT, written
 from app.schema import api_token_mutation as m
 from app.schema.api_token import SCOPE_OF, TokenKind
-from app.schema.errors import Failure
+from app.schema.failure import Failure
 from app.schema.words import Info, given, mutation_field
 
 

@@ -1,15 +1,15 @@
 """Root fields about features: arguments -> service -> domain object or payload."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from app.context import RequestContext
 from app.domain.feature import acts, model
-from app.domain.feature.inputs import ABSENT, FeatureDraft, FeaturePatch
 from app.domain.feature.ports import FeaturePage
 from app.engine.compiled import want_of
-from app.kernel.ids import FeatureId, UserId, key_of
+from app.kernel.ids import FeatureId, key_of
+from app.resolvers.feature_input import draft_of, key_at, patch_of
 from app.resolvers.written import INPUT, written
 from app.schema import mutation as m
 from app.schema.connection import After, Before, First, Last
@@ -47,18 +47,13 @@ class FeatureQuery:
 class FeatureMutation:
     @mutation_field(m.CreateFeaturePayload, "Creates a feature.")
     async def create_feature(self, info: Info, input: Annotated[m.CreateFeatureInput, INPUT]) -> m.Written:
-        owner_id = given(input.owner_id)
-        draft = FeatureDraft(
-            input.name,
-            given(input.description),
-            given(input.metadata),
-            None if owner_id is None else UserId(key_of("User", owner_id, ("input", "ownerId"))),
-        )
-        return await written(info.context, m.Written, info.context.feature.create(draft), input.client_mutation_id)
+        write = info.context.feature.create(draft_of(input))
+        return await written(info.context, m.Written, write, input.client_mutation_id)
 
     @mutation_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")
     async def update_feature(self, info: Info, input: Annotated[m.UpdateFeatureInput, INPUT]) -> m.Written:
-        return await written(info.context, m.Written, _update(info.context, input), input.client_mutation_id)
+        write = info.context.feature.update(key_at(input.id), patch_of(input), input.expected_version)
+        return await written(info.context, m.Written, write, input.client_mutation_id)
 
     @mutation_field(m.ActivateFeaturePayload, "Makes a feature ACTIVE.")
     async def activate_feature(self, info: Info, input: Annotated[m.ActivateFeatureInput, INPUT]) -> m.Written:
@@ -81,16 +76,6 @@ class FeatureMutation:
         return await _done(info.context, acts.RESTORE, input)
 
 
-async def _update(context: RequestContext, input: m.UpdateFeatureInput) -> model.Feature:
-    def patched(field: Any) -> Any:
-        return ABSENT if field is strawberry.UNSET else field
-
-    patch = FeaturePatch(patched(input.name), patched(input.description), patched(input.metadata))
-    id = FeatureId(key_of("Feature", input.id, ("input", "id")))
-    return await context.feature.update(id, patch, input.expected_version)
-
-
 async def _done(context: RequestContext, act: acts.Act, input: m.ActInput) -> m.Written:
-    id = FeatureId(key_of("Feature", input.id, ("input", "id")))
-    change = context.feature.change(id, act, given(input.expected_version))
+    change = context.feature.change(key_at(input.id), act, given(input.expected_version))
     return await written(context, m.Written, change, input.client_mutation_id)

@@ -1,12 +1,14 @@
 """The schema: every root field in one place."""
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from app.engine.weights import read_costs
 from app.resolvers.api_token import ApiTokenMutation
 from app.resolvers.audit import AuditQuery
+from app.resolvers.bulk import BulkMutation
 from app.resolvers.feature import FeatureMutation, FeatureQuery
 from app.resolvers.node import NodeQuery
 from app.resolvers.rate_limit import RateLimitQuery
@@ -29,7 +31,7 @@ class Query(NodeQuery, UserQuery, FeatureQuery, AuditQuery, SecurityEventQuery, 
 
 
 @strawberry.type(description="Every write. Several in one request are several transactions, in their order.")
-class Mutation(FeatureMutation, UserMutation, ApiTokenMutation):
+class Mutation(FeatureMutation, BulkMutation, UserMutation, ApiTokenMutation):
     pass
 
 
@@ -43,3 +45,8 @@ schema = strawberry.Schema(
 costs = read_costs(schema.as_str())
 
 core: GraphQLSchema = schema._schema  # noqa: SLF001  # graphql-core's own: Strawberry has no public name for it
+for kind in core.type_map.values():
+    if isinstance(
+        kind, GraphQLInputObjectType
+    ):  # Strawberry checks it by rules of its own, where it runs what is asked
+        kind.is_one_of = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].is_one_of

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from app.context import RequestContext
 from app.kernel.errors import DomainError
-from app.schema.errors import Failure, failures
+from app.schema.failure import Failure, failures
 from app.schema.words import argument, given
 
 INPUT = argument("What is to be done, and to what.")

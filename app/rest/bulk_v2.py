@@ -9,21 +9,19 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.feature import acts, bulk, rules
-from app.domain.feature.inputs import FeatureDraft
+from app.domain.feature.inputs import FeatureDraft, FeaturePatch
 from app.domain.feature.model import Feature
 from app.http.problem import Problem, problem
 from app.kernel.errors import DomainError
 from app.kernel.ids import FeatureId, UserId
-from app.rest.denials import tell_denials
 from app.rest.failure import failure_of
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2
-from app.rest.feature_v2 import PATH, FeatureV2, Nothing, shape
+from app.rest.feature_v2 import MAX_VERSION, PATH, FeatureV2, Nothing, shape
 from app.rest.read import TAG
 from app.rest.route import Answer, Call, Refuses, Route
 
 type ActName = Literal["activate", "deactivate", "archive", "delete", "restore"]
 
-MAX_VERSION = 2**31 - 1
 ACTS: Mapping[ActName, acts.Act] = {
     "activate": acts.ACTIVATE,
     "deactivate": acts.DEACTIVATE,
@@ -143,11 +141,11 @@ async def change_many(call: Call[Nothing, BulkV2]) -> Answer:
     """207 where an item was refused: nobody takes it for done who looks at the status alone."""
     items = [_item(sent) for sent in call.body.items]
     outcomes = await call.context.feature.change_many(items, atomic=call.body.atomic)
-    tell_denials(call.context.security_event, outcomes)
+    call.context.security_event.denied_among(outcomes)
     done = [_done(call, place, outcome) for place, outcome in enumerate(outcomes)]
     failed = sum(isinstance(outcome, DomainError) for outcome in outcomes)
     summary: SummaryV2 = {"succeeded": len(done) - failed, "failed": failed}
-    return Answer(207 if failed else 200, done, {"summary": summary})
+    return Answer(207 if failed else 200, done, {"summary": summary}, done=failed < len(done))
 
 
 ROUTES = (
@@ -161,9 +159,8 @@ ROUTES = (
         BulkV2,
         200,
         rules.CREATE,
-        or_grants=tuple(rules.GRANTS.values())[1:],  # all but to read
+        or_grants=(acts.update(FeaturePatch()).grants, *(act.grants for act in ACTS.values())),
         beside={"summary": SummaryV2},
-        whole=lambda body: body.atomic,
         partly=True,
     ),
 )

@@ -163,7 +163,7 @@ class RestEndpoint:
             return Sent(answer.status, [*known, *answer.headers, render.NO_STORE], b"", answer.stream)
         described = [*known, *answer.headers, *(KEPT if safe else (render.NO_STORE,))]
         if answer.data is None:
-            return Sent(answer.status, described, b"")
+            return Sent(answer.status, described, b"", done=answer.done)
         tag = answer.tag
         head = b"" if safe and tag is not None and not_modified(call.headers, tag) else render.head_of(answer)
         if answer.tagged:
@@ -173,7 +173,7 @@ class RestEndpoint:
             if safe and not_modified(call.headers, tag):
                 return Sent(304, described, b"")
         meta = render.meta_of(call.context.request_id, self._settings.product, self._now())
-        return Sent(answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta))
+        return Sent(answer.status, [render.JSON_TYPE, *described], render.with_meta(head, meta), done=answer.done)
 
     async def _send_failure(
         self,

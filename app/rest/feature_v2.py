@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 from uuid import UUID
 
 import orjson
+from pydantic import ConfigDict, Field
 
 from app.domain.feature import acts, rules
 from app.domain.feature.inputs import FeatureDraft
@@ -30,6 +31,7 @@ from app.rest.route import (
 
 PATH = "/api/v2/features"
 ONE = f"{PATH}/{{id}}"
+MAX_VERSION = 2**31 - 1
 
 
 class Nothing(Refuses):
@@ -58,6 +60,12 @@ class FilterQuery(Refuses):
 
 class ListV2(PageQuery, FilterQuery):
     sort: Sort = "created_at:desc"
+
+
+class RevertV2(Refuses):
+    model_config = ConfigDict(strict=True)
+
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION, description="The version to set it back to.")]
 
 
 class FeatureV2(TypedDict):
@@ -135,6 +143,11 @@ async def delete(call: Call[Nothing, None]) -> Answer:
     return Answer(204)
 
 
+async def revert(call: Call[Nothing, RevertV2]) -> Answer:
+    expected = expected_version(call.headers)
+    return answered(await call.context.feature.revert(call.id, call.body.version, expected))
+
+
 def doing(act: acts.Act) -> Callable[[Call[Nothing, None]], Awaitable[Answer]]:
     async def do(call: Call[Nothing, None]) -> Answer:
         return answered(await call.context.feature.change(call.id, act, expected_version(call.headers)))
@@ -190,4 +203,17 @@ ROUTES = (
     _act("deactivate", "Make an active feature inactive", acts.DEACTIVATE, MOVED),
     _act("archive", "Make a feature archived", acts.ARCHIVE, MOVED),
     _act("restore", "Bring a deleted feature back", acts.RESTORE, CREATING),
+    Route(
+        "POST",
+        f"{ONE}/revert",
+        "Set a feature back to an earlier version",
+        revert,
+        Nothing,
+        FeatureV2,
+        RevertV2,
+        200,
+        rules.GRANTS["REVERT"],
+        True,
+        conflicts=CHANGING,
+    ),
 )

@@ -2,8 +2,8 @@
 
 import csv
 from collections.abc import Iterator
-from io import StringIO
-from typing import Annotated, Any, Literal
+from io import TextIOWrapper
+from typing import Annotated, Any, BinaryIO, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from app.rest.feature_body import NewFeature, read_body
 from app.rest.read import Invalid, read_json
 from app.rest.route import Refuses
 
+LONGEST = 1_000_000  # bytes of a line of JSON; of a cell of CSV, 131,072 characters: Python's own limit
 CSV = "text/csv"
 MEDIA = ("application/jsonl", "application/x-ndjson", CSV)
 
@@ -44,33 +45,29 @@ class LineV2(NewFeature, Refuses):
 type Line = tuple[int, Creation | Invalid | Refused]  # with its number, from 1; of several lines the first one's
 
 
-def lines(text: bytes, media: str) -> Iterator[Line]:
-    """Each that is not empty. Where CSV cannot be read on, that is told at the last one."""
-    return _csv(text) if media == CSV else _json(text)
+def lines(file: BinaryIO, media: str) -> Iterator[Line]:
+    """Each that is not empty, read as it is asked for. Where CSV cannot be read on, that is told at the last one."""
+    return _csv(file) if media == CSV else _json(file)
 
 
-def _json(text: bytes) -> Iterator[Line]:
-    start, number = 0, 0
-    while start < len(text):
-        end = text.find(b"\n", start)
-        end = len(text) if end < 0 else end
+def _json(file: BinaryIO) -> Iterator[Line]:
+    number = 0
+    while line := file.readline(LONGEST + 1):
         number += 1
-        line = text[start:end].strip(b" \t\r")
-        start = end + 1
-        if line:
+        if len(line) > LONGEST and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST)) and not rest.endswith(b"\n"):
+                continue
+            yield number, Refused(413, "PAYLOAD_TOO_LARGE", f"The line has more than {LONGEST} bytes.")
+        elif line := line.strip(b" \t\r\n"):
             try:
                 yield number, _creation(read_json(line))
             except (Invalid, Refused) as error:
                 yield number, error
 
 
-def _csv(text: bytes) -> Iterator[Line]:
-    try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        yield 1, _unreadable("it is not UTF-8")
-        return
-    rows = csv.reader(StringIO(decoded, newline=""), strict=True)
+def _csv(file: BinaryIO) -> Iterator[Line]:
+    text = TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")  # what is not UTF-8 is told by line
+    rows = csv.reader(text, strict=True)
     number = 1
     try:
         names = next(rows, [])
@@ -86,9 +83,13 @@ def _csv(text: bytes) -> Iterator[Line]:
                 yield number, _row(names, row)
     except csv.Error as error:
         yield number, _unreadable(str(error))
+    finally:
+        text.detach()  # the file is not ours to close
 
 
 def _row(names: list[str], cells: list[str]) -> Creation | Invalid | Refused:
+    if not _is_text(cells):
+        return _unreadable("it is not UTF-8")
     if len(cells) != len(names):
         return _unreadable(f"it has {len(cells)} cells, and the header {len(names)}")
     found: dict[str, Any] = {name: unguarded(cell) for name, cell in zip(names, cells, strict=True) if cell}
@@ -98,6 +99,15 @@ def _row(names: list[str], cells: list[str]) -> Creation | Invalid | Refused:
         return _creation(found)
     except (Invalid, Refused) as error:
         return error
+
+
+def _is_text(cells: list[str]) -> bool:
+    """No byte of them came by `surrogateescape`."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _metadata(cell: str) -> object:

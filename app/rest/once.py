@@ -10,11 +10,8 @@ from app.context import OnceOf
 from app.domain.idempotency.model import KeptAnswer, KeyedRequest
 from app.domain.idempotency.rules import keyed_request, read_key
 from app.http.replay import REPLAYED
-from app.kernel.errors import BadUserInput
 from app.rest.render import RawHeaders
 from app.rest.route import Call, Route
-
-MULTI_STATUS = 207
 
 
 @dataclass(slots=True)
@@ -25,16 +22,14 @@ class Sent:
     headers: RawHeaders
     body: bytes
     stream: AsyncGenerator[bytes] | None = None  # of a read, instead of the body
+    done: bool = True  # was anything written?
 
 
 def keyed_write(route: Route[Any, Any], call: Call[Any, Any], document: object) -> KeyedRequest | None:
-    """None without the header. Raises BadUserInput for what is no key, and where parts of the request are done each by
-    itself: what one transaction undoes together cannot be."""
+    """None without the header. Raises BadUserInput for what is no key."""
     header = call.headers.get(b"idempotency-key")
     if header is None:
         return None
-    if not route.whole(call.body):
-        raise BadUserInput("Send no `Idempotency-Key` with what is done in parts.", ("Idempotency-Key",))
     asked = [
         route.method.encode(),
         route.path.encode(),
@@ -50,7 +45,8 @@ def keyed_write(route: Route[Any, Any], call: Call[Any, Any], document: object) 
 async def write_once(
     once: OnceOf, keyed: KeyedRequest, call: Call[Any, Any], client: str, run: Callable[[], Awaitable[Sent]]
 ) -> Sent:
-    """What was refused is not kept: it runs anew, with the same key too."""
+    """What was refused is not kept: it runs anew, with the same key too. Of many writes that is what was refused as a
+    whole; where some were done, their answer is kept, refusals and all."""
     plain = call.context
     async with once(keyed, plain.actor, plain.request_id, client, plain.cost) as entered:
         if entered.kept is not None:
@@ -59,7 +55,7 @@ async def write_once(
             return Sent(entered.kept.status, headers, entered.kept.body)
         call.context = entered.context
         sent = await run()
-        if sent.status == MULTI_STATUS:  # some part was refused, so all was undone
+        if not sent.done:
             return sent
         described = {name.decode(): value.decode() for name, value in sent.headers}
         await entered.keep(KeptAnswer(sent.status, described, sent.body))

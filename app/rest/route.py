@@ -64,7 +64,8 @@ class Call[Q: BaseModel, B: BaseModel | bytes | None]:
 @dataclass(slots=True)
 class Answer:
     """`data` and what stands `beside` it make the body, without data there is none. `tag` is the entity tag; a list
-    that is `tagged` gets one from its bytes. A `stream` is the body instead, piece by piece."""
+    that is `tagged` gets one from its bytes. A `stream` is the body instead, piece by piece. Not `done`: nothing was
+    written."""
 
     status: int
     data: object = None
@@ -73,6 +74,7 @@ class Answer:
     tagged: bool = False
     headers: Sequence[tuple[bytes, bytes]] = ()
     stream: AsyncGenerator[bytes] | None = None
+    done: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     """`path` has its parameters in braces. `grants`: who may do this to anything at all, before anything is read;
     None: to be known is enough; one of `or_grants` will do as well. `demands`: the request must name the version that
     it changes. `media` is what the body may be, `answers` what the answer may be. `body` bytes: a document of many
-    lines, as it was sent. `whole`: is all that the body asks for done together, or nothing of it? `conflicts`: what the
-    services may refuse with 409. `beside`: what the body of the answer has beside `data`. `partly`: the answer is 207
-    where some of what the body asks for was refused."""
+    lines, as it was sent. `conflicts`: what the services may refuse with 409. `beside`: what the body of the answer
+    has beside `data`. `partly`: the answer is 207 where some of what the body asks for was refused."""
 
     method: Method
     path: str
@@ -97,7 +98,6 @@ class Route[Q: BaseModel, B: BaseModel | bytes | None]:
     media: tuple[str, ...] = (JSON,)
     answers: tuple[str, ...] = SUCCESS
     or_grants: tuple[Grants, ...] = ()
-    whole: Callable[[Any], bool] = lambda body: True
     partly: bool = False
     conflicts: Conflicts = ()
     beside: Mapping[str, type[Any]] = field(default_factory=dict)

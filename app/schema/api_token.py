@@ -36,6 +36,9 @@ class TokenScope(enum.Enum):
     FEATURES_ARCHIVE = strawberry.enum_value("FEATURES_ARCHIVE", description="Archive features.")
     FEATURES_DELETE = strawberry.enum_value("FEATURES_DELETE", description="Delete features.")
     FEATURES_RESTORE = strawberry.enum_value("FEATURES_RESTORE", description="Restore features.")
+    FEATURES_REVERT = strawberry.enum_value(
+        "FEATURES_REVERT", description="Set features back; AUDIT_READ is needed too."
+    )
     AUDIT_READ = strawberry.enum_value("AUDIT_READ", description="Read the trail of features.")
     USERS_READ = strawberry.enum_value("USERS_READ", description="Read users, the token's own among them: `viewer`.")
     USERS_WRITE = strawberry.enum_value("USERS_WRITE", description="Administer users, and read what was done to them.")

@@ -9,7 +9,8 @@ from app.domain.api_token import model
 from app.engine.declare import Describes
 from app.kernel.value import value
 from app.schema.api_token import ApiToken, TokenKind, TokenScope
-from app.schema.errors import Failure, UserError
+from app.schema.errors import UserError
+from app.schema.failure import Failure
 from app.schema.mutation import ECHO
 from app.schema.words import ABSENT
 

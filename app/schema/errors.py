@@ -1,8 +1,6 @@
 """Expected failures of mutations, as data: the domain's errors described, never copied."""
 
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -10,7 +8,18 @@ from strawberry.scalars import JSON
 from app.engine.declare import Describes
 from app.kernel import errors
 from app.kernel.ids import global_id
-from app.kernel.value import value
+from app.schema.failure import (
+    DuplicateEmailTold,
+    DuplicateNameTold,
+    InvalidTransitionTold,
+    ItemRefusedTold,
+    LastAdminTold,
+    LimitExceededTold,
+    NotFoundTold,
+    StaleVersionTold,
+    TokenLimitExceededTold,
+    input_path,
+)
 from app.schema.feature import Feature
 from app.schema.feature_request import FeatureStatus
 
@@ -34,6 +43,9 @@ class ErrorCode(enum.Enum):
     STALE_VERSION = strawberry.enum_value("STALE_VERSION", description="The feature changed since you read it.")
     DUPLICATE_EMAIL = strawberry.enum_value("DUPLICATE_EMAIL", description="Another user has that email.")
     LAST_ADMIN = strawberry.enum_value("LAST_ADMIN", description="No administrator would be left.")
+    FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="You may not do this to the feature that an item names.")
+    UNDONE = strawberry.enum_value("UNDONE", description="All items were to be done or none, and another was refused.")
+    UNAVAILABLE = strawberry.enum_value("UNAVAILABLE", description="There was no time or no database for an item.")
 
 
 @strawberry.enum(description="Which rule a value breaks.")
@@ -53,67 +65,6 @@ class UserError:
     path: list[str] | None = strawberry.field(description=PATH)
 
 
-@value
-class Told[E: errors.DomainError]:
-    """An error as a value: graphql-core raises what is an exception, wherever a resolver returns it."""
-
-    error: E
-
-    @property
-    def message(self) -> str:
-        return self.error.message
-
-    @property
-    def code(self) -> errors.ErrorCode:
-        return self.error.code
-
-    @property
-    def path(self) -> errors.Path | None:
-        return self.error.path
-
-
-class NotFoundTold(Told[errors.NotFound]): ...
-
-
-class DuplicateNameTold(Told[errors.DuplicateName]): ...
-
-
-class LimitExceededTold(Told[errors.LimitExceeded]): ...
-
-
-class TokenLimitExceededTold(Told[errors.TokenLimitExceeded]): ...
-
-
-class InvalidTransitionTold(Told[errors.InvalidTransition]): ...
-
-
-class StaleVersionTold(Told[errors.StaleVersion]): ...
-
-
-class DuplicateEmailTold(Told[errors.DuplicateEmail]): ...
-
-
-class LastAdminTold(Told[errors.LastAdmin]): ...
-
-
-type Failure = errors.Problem | Told[Any]
-
-TOLD: Mapping[type[errors.DomainError], Callable[[Any], Told[Any]]] = {
-    errors.NotFound: NotFoundTold,
-    errors.DuplicateName: DuplicateNameTold,
-    errors.LimitExceeded: LimitExceededTold,
-    errors.TokenLimitExceeded: TokenLimitExceededTold,
-    errors.InvalidTransition: InvalidTransitionTold,
-    errors.StaleVersion: StaleVersionTold,
-    errors.DuplicateEmail: DuplicateEmailTold,
-    errors.LastAdmin: LastAdminTold,
-}
-
-
-def input_path(failure: Failure) -> list[str] | None:
-    return None if failure.path is None else ["input", *failure.path]
-
-
 problem = Describes(errors.Problem)
 not_found = Describes(NotFoundTold)
 duplicate = Describes(DuplicateNameTold)
@@ -124,6 +75,7 @@ conflict = Describes(errors.Conflict)
 stale = Describes(StaleVersionTold)
 duplicate_email = Describes(DuplicateEmailTold)
 last_admin = Describes(LastAdminTold)
+item_refused = Describes(ItemRefusedTold)
 
 
 @problem.type
@@ -224,6 +176,13 @@ class LastAdminError(UserError):
     path: list[str] | None = last_admin.column(input_path, description=PATH)
 
 
+@item_refused.type
+class ItemRefusedError(UserError):
+    """One item of many was refused for what is an error of the whole request elsewhere, or since another one was."""
+
+    path: list[str] | None = item_refused.column(input_path, description=PATH)
+
+
 ERROR_TYPES = [
     ValidationError,
     NotFoundError,
@@ -234,14 +193,5 @@ ERROR_TYPES = [
     StaleVersionError,
     DuplicateEmailError,
     LastAdminError,
+    ItemRefusedError,
 ]
-
-
-def failures(error: errors.DomainError) -> list[Failure]:
-    """What `userErrors` lists. Raises the error where it is none of those that mutations answer as data."""
-    if isinstance(error, errors.InvalidInput):
-        return list(error.problems)
-    told = TOLD.get(type(error))
-    if told is None:
-        raise error
-    return [told(error)]

@@ -35,6 +35,7 @@ class FeaturePermission(enum.Enum):
     ARCHIVE = strawberry.enum_value("ARCHIVE", description="Archive it.")
     DELETE = strawberry.enum_value("DELETE", description="Delete it.")
     RESTORE = strawberry.enum_value("RESTORE", description="Restore it once it is deleted.")
+    REVERT = strawberry.enum_value("REVERT", description="Set it back to an earlier version; over REST.")
 
 
 def _permissions(feature: model.Feature, context: RequestContext) -> list[rules.Permission]:

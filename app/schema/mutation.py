@@ -6,7 +6,8 @@ from strawberry.scalars import JSON
 from app.domain.feature import model
 from app.engine.declare import Describes
 from app.kernel.value import value
-from app.schema.errors import Failure, UserError
+from app.schema.errors import UserError
+from app.schema.failure import Failure
 from app.schema.feature import Feature
 from app.schema.words import ABSENT
 

@@ -5,7 +5,8 @@ import strawberry
 from app.domain.user import model
 from app.engine.declare import Describes
 from app.kernel.value import value
-from app.schema.errors import Failure, UserError
+from app.schema.errors import UserError
+from app.schema.failure import Failure
 from app.schema.mutation import ECHO
 from app.schema.user import Role, User
 from app.schema.words import ABSENT

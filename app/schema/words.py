@@ -1,6 +1,6 @@
 """The schema's own words: the request's context, root fields, the interface Node, arguments that may be absent."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -37,10 +37,12 @@ def root_field(returns: object, description: str) -> Callable[[Resolver], Strawb
     )
 
 
-def mutation_field(returns: object, description: str) -> Callable[[Resolver], StrawberryField]:
+def mutation_field(
+    returns: object, description: str, costs: Sequence[object] = (Cost(weight=WRITE),)
+) -> Callable[[Resolver], StrawberryField]:
     """The same, of the mutation type: it weighs what a write weighs, and notes in the context that it was done."""
     return lambda resolver: strawberry.field(
-        _noted(resolver), graphql_type=returns, description=description, directives=[Cost(weight=WRITE)]
+        _noted(resolver), graphql_type=returns, description=description, directives=costs
     )
 
 

@@ -1,7 +1,7 @@
 """The domain's ports over a world: they note every call, and fail where the world says so."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,6 +34,7 @@ from app.kernel.actor import Actor
 from app.kernel.clock import NewId
 from app.kernel.errors import DuplicateName, LimitExceeded, NotFound, TokenLimitExceeded
 from app.kernel.ids import ApiTokenId, AuditEntryId, FeatureId, UserId
+from app.kernel.json import Json
 from app.kernel.want import Want
 from tests.differential.data import World, now
 from tests.differential.paging import called, page_of
@@ -124,6 +125,9 @@ class MemoryFeatures:
         async with self.work() as work:
             return await work.write(change, active_limit)
 
+    def in_parts(self) -> AbstractContextManager[bool]:
+        return nullcontext(False)
+
     @asynccontextmanager
     async def work(self) -> AsyncIterator["MemoryWork"]:
         yield MemoryWork(self._world)
@@ -160,6 +164,11 @@ class MemoryWork:
         called(self._world, "all for update", len(ids))
         found = [self._world.features[id] for id in ids if id in self._world.features]
         return {row.id: row for row in found if visible_to in (None, row.owner_id)}
+
+    async def fetch_values_at(self, id: FeatureId, version: int) -> Json | None:
+        called(self._world, "values at", 1)
+        entries = self._world.entries.values()
+        return next((e.new_values for e in entries if (e.feature_id, e.version) == (id, version)), None)
 
     async def lock_owners(self, ids: Sequence[UserId]) -> None:
         called(self._world, "lock owners", len(ids))
@@ -251,6 +260,9 @@ class MemoryTokens:
             raise TokenLimitExceeded(limit)
         self._world.tokens[token.id] = token
         self._world.written.append(f"{hash.hex()} {token} {event}")
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        return nullcontext(False)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator["MemoryTokens"]:

@@ -99,6 +99,9 @@ class Values:
             return [self.value(name, type_.of_type) for _ in range(self.dice.randint(0, 6 if "ids" in name else 3))]
         if isinstance(type_, GraphQLEnumType):
             return Enum(self.dice.choice(list(type_.values)))
+        if isinstance(type_, GraphQLInputObjectType) and type_.is_one_of and self.dice.random() < 0.97:
+            key, field = self.dice.choice(list(type_.fields.items()))
+            return {key: self.value(f"{type_.name}.{key}", GraphQLNonNull(field.type))}
         if isinstance(type_, GraphQLInputObjectType):
             return {
                 key: self.value(f"{type_.name}.{key}", field.type)

@@ -84,6 +84,8 @@ def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
         "seed",
         "token",
         "legacy-report",
+        "export",
+        "import",
     }
     assert {name: set(group.commands) for name, group in groups.items()} == {
         "schema": {"export", "check"},

@@ -136,7 +136,7 @@ async def test_a_payload_can_be_asked_as_deep_as_a_query_and_sees_the_write(worl
     old: dict[str, object] = {"name": "Old", "description": None, "status": "ACTIVE", "metadata": {}}
     assert answer["data"]["updateFeature"]["feature"] == {
         "name": "New",
-        "viewerPermissions": ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"],
+        "viewerPermissions": ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"],
         "auditEntries": {
             "totalCount": 2,
             "nodes": [

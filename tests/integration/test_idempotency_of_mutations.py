@@ -32,6 +32,7 @@ async def inputs(world: World) -> dict[str, Mapping[str, object]]:
         "archiveFeature": {"id": two},
         "deleteFeature": {"id": one},
         "restoreFeature": {"id": gone},
+        "bulkUpdateFeatures": {"items": [{"create": {"name": "many"}}, {"archive": {"id": two}}], "atomic": True},
         "createUser": {"name": "new", "email": "new@example.com", "role": "USER"},
         "updateUser": {"userId": user, "name": "renamed"},
         "changeUserRole": {"userId": user, "role": "VIEWER"},

@@ -108,7 +108,7 @@ async def test_csv_is_read_with_its_quotes_lines_and_guards(world: World) -> Non
 
 @pytest.mark.parametrize(
     ("body", "line"),
-    [(b"name\nf\xff\n", 1), (b"name,name\na,b\n", 1), (b'name\na\n"b', 3), (b'name\n"a"b\n', 2), (b"title\na\n", 2)],
+    [(b"name\nf\xff\n", 2), (b"name,name\na,b\n", 1), (b'name\na\n"b', 3), (b'name\n"a"b\n', 2), (b"title\na\n", 2)],
 )
 async def test_csv_that_cannot_be_read_says_where(world: World, body: bytes, line: int) -> None:
     answer = await sent(world, body, CSV)

@@ -43,6 +43,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/api/v2/features/{id}/deactivate"): CHANGE,
     ("POST", "/api/v2/features/{id}/archive"): CHANGE,
     ("POST", "/api/v2/features/{id}/restore"): CHANGE,
+    ("POST", "/api/v2/features/{id}/revert"): CHANGE,
     ("POST", "/api/v2/features/bulk"): row(403, 200, 200, 200, 200),
     ("GET", "/api/v2/features/export"): LIST,
     ("POST", "/api/v2/features/import"): row(403, 200, 200, 200, 200),
@@ -80,6 +81,8 @@ async def ask(world: World, method: str, path: str, who: Who) -> Any:
     elif path.endswith("/import"):
         body = b'{"name": "new secret of %b in a document"}' % who.encode()
         return await call(world, method, path, who, body, content_type="application/jsonl")
+    elif path.endswith("/revert"):
+        body = {"version": 1}
     elif method not in ("PUT", "PATCH") and not path.endswith("/features"):
         body = None
     return await call(world, method, path, who, None if method == "GET" else body, if_match="*")

@@ -45,7 +45,7 @@ READING = {
     "Feature.owner": (["features:read", "users:read"],),  # without the second there is no email
     "Feature.auditEntries": (["features:read", "audit:read"],),
     "Feature.viewerPermissions": (
-        ["features:read", "features:update", "features:archive", "features:delete", "features:restore"],
+        ["features:read", *(f"features:{act}" for act in ("update", "archive", "delete", "restore", "revert"))],
     ),
     "AuditEntry.feature": (["audit:read", "features:read"],),
     "AuditEntry.actor": (["audit:read", "users:read"],),

@@ -187,7 +187,7 @@ def test_the_transitions_are_those_of_the_behaviour_and_no_others() -> None:
     }
 
 
-ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
+ALL = ["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 
 
 @pytest.mark.parametrize(

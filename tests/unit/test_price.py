@@ -63,7 +63,12 @@ TEXT = (
   type Mutation {
     rename(name: String): Payload! @cost(weight: "10")  touch: Int! @cost(weight: "10")
     renameAll(ids: [ID!]!): [Payload!]! @cost(weight: "10") @listSize(slicingArguments: ["ids"])
+    many(input: Many, more: Many = {deep: {items: [1, 2, 3]}}): Payloads! @cost(weight: "5")
+      @listSize(slicingArguments: ["input.deep.items", "more.deep.items"], sizedFields: ["results", "errors"])
   }
+  input Many { deep: Deep }
+  input Deep { items: [Int] }
+  type Payloads { results: [Payload!]!  errors: [Change!]!  id: ID @cost(weight: "0") }
   type Subscription { featureChanged: Payload! }
 """.replace("PAGE", PAGE).replace("FIRST", FIRST)
     + DIRECTIVES
@@ -130,6 +135,14 @@ def bomb(fragments: int) -> str:
         ("mutation { a: touch b: rename { count } __typename }", 1 + 10 + 10),
         ('mutation { renameAll(ids: ["a", "b"]) { feature { id } } }', 1 + 2 * (10 + 1)),
         ("mutation { ...F } fragment F on Mutation { touch }", 1 + 10),
+        ("mutation { many { id } }", 1 + 3 * 5),
+        ("mutation { many(more: null) { id } }", 1 + 5),
+        ("mutation { many(more: {}) { id } }", 1 + 5),
+        ("mutation { many(more: {deep: null}) { id } }", 1 + 5),
+        ("mutation { many(more: {deep: {items: []}}) { id } }", 1),
+        ("mutation { many(more: {deep: {items: 7}}) { id } }", 1 + 5),
+        ("mutation { many(input: {deep: {items: [1, 2, 3, 4]}}) { results { feature { id } } } }", 1 + 4 * (5 + 1)),
+        ("mutation { many { results { feature { owner { id } } } errors { field } } }", 1 + 3 * (5 + 2)),
         ("subscription { featureChanged { feature { owner { id } } } }", 1 + 3),
         ("{ __schema { types { name fields { name } } } }", 1 + 1),
         ('{ __schema { queryType { name } } __type(name: "A") { fields { name } } viewer { id } }', 1 + 1 + 1),
@@ -180,6 +193,32 @@ def test_a_page_is_as_large_as_its_variable_says(declared: str, variables: dict[
 )
 def test_a_list_is_as_long_as_the_list_of_its_argument(ids: object, points: int) -> None:
     assert price_of("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ids}) == points
+
+
+@pytest.mark.parametrize(
+    ("declared", "argument", "variables", "items"),
+    [
+        ("$m: Many", "$m", {"m": {"deep": {"items": [1, 2, 3, 4]}}}, 4),
+        ("$m: Many", "$m", {"m": {"deep": {"items": 7}}}, 1),
+        ("$m: Many", "$m", {"m": {"deep": None}}, 1),
+        ("$m: Many", "$m", {"m": {}}, 1),
+        ("$m: Many", "$m", {"m": "no object"}, 1),
+        ("$m: Many", "$m", {"m": None}, 1),
+        ("$m: Many = {deep: {items: [1, 2]}}", "$m", {}, 2),
+        ("$m: Many = {deep: {items: [1, 2]}}", "$m", {"m": {"deep": {"items": [1, 2, 3]}}}, 3),
+        ("$d: Deep", "{deep: $d}", {"d": {"items": [1, 2, 3, 4]}}, 4),
+        ("$d: Deep = {items: [1, 2]}", "{deep: $d}", {}, 2),
+        ("$i: [Int]", "{deep: {items: $i}}", {"i": [1] * 1000}, 1000),
+        ("$i: [Int] = [1, 2]", "{deep: {items: $i}}", {}, 2),
+        ("$i: [Int]", "{deep: {items: $i}}", {}, 1),
+        ("$i: Int", "{deep: {items: [$i, $i, 3]}}", {"i": 1}, 3),
+    ],
+)
+def test_a_list_inside_an_input_counts_wherever_its_variable_stands(
+    declared: str, argument: str, variables: dict[str, object], items: int
+) -> None:
+    text = f"mutation({declared}) {{ many(input: {argument}, more: null) {{ results {{ feature {{ id }} }} }} }}"
+    assert price_of(text, variables) == 1 + items * (5 + 1)
 
 
 def test_a_variable_that_is_missing_leaves_its_argument_at_the_default_and_in_a_list_counts_one() -> None:

@@ -230,11 +230,11 @@ def test_every_error_of_the_domain_is_in_the_catalogue() -> None:
 
 def test_every_route_says_its_types_in_a_form_that_openapi_takes() -> None:
     routes = [route for version in VERSIONS for route in version.routes.all]
-    assert len(routes) == 20
+    assert len(routes) == 21
     for route in routes:
         assert route.query.model_json_schema()["type"] == "object"
         if route.body is not None and route.body is not bytes:
-            assert {"name", "items"} & set(route.body.model_json_schema()["properties"])
+            assert {"name", "items", "version"} & set(route.body.model_json_schema()["properties"])
         if route.answer is not None:
             schema = TypeAdapter(route.answer).json_schema(mode="serialization")
             assert schema["type"] in ("object", "array"), route

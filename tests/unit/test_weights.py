@@ -12,8 +12,15 @@ NO_PAGE = "it gives a page: it needs @listSize, with the `sizedFields` that all 
 NO_ASSUMED = "@listSize must say the `assumedSize` of a page where no number is given"
 
 
-def schema_with(query: str, mutation: str = "", count: str = '@cost(weight: "1")') -> str:
-    return f"""{DIRECTIVES}
+NOWHERE = "which is no argument of it, nor inside of one"
+BY_NUMBER = "Query.top: @listSize slices by a number, so it must say which `sizedFields` show the rows"
+LENGTH = "Query.top: it gives a list and takes one: say with @listSize that they are of one length"
+INSIDE = 'top(input: Some): [Feature!]! @listSize(slicingArguments: ["input.ids"])'
+SLICES = "Query.top: @listSize slices by `input.ids`"
+
+
+def schema_with(query: str, mutation: str = "", count: str = '@cost(weight: "1")', more: str = "") -> str:
+    return f"""{DIRECTIVES} {more}
       type Feature {{ id: ID! }}
       type FeatureConnection {{ nodes: [Feature!]! totalCount: Int! {count} }}
       type Query {{ viewer: Feature {query} }} {f"type Mutation {{ {mutation} }}" if mutation else ""}"""
@@ -51,12 +58,15 @@ def test_the_published_schema_says_what_every_field_costs() -> None:
         ("Query", "securityEvents"),
         ("User", "apiTokens"),
         ("Feature", "auditEntries"),
+        ("Mutation", "bulkUpdateFeatures"),
     }
-    assert all(costs.fields[name] == paging for name in pages)
+    many = costs.fields["Mutation", "bulkUpdateFeatures"]
+    assert many == FieldCost(5, lists=("input.items",), sized=("results", "userErrors"))
+    assert all(costs.fields[name] == paging for name in pages if name[0] != "Mutation")
     assert costs.fields["Query", "nodes"] == FieldCost(1, lists=("ids",))
     assert costs.fields["FeatureEdge", "node"].weight == costs.fields["UserConnection", "pageInfo"].weight == 0
     assert costs.fields["AuditEntryConnection", "totalCount"].weight == 1
-    assert {cost.weight for (type, _), cost in costs.fields.items() if type == "Mutation"} == {10}
+    assert {cost.weight for (type, _), cost in costs.fields.items() if type == "Mutation"} == {10, 5}
 
 
 @pytest.mark.parametrize(
@@ -83,13 +93,20 @@ def test_the_published_schema_says_what_every_field_costs() -> None:
         (
             schema_with('top(n: Int): [Feature!]! @listSize(slicingArguments: ["n", "m"])'),
             [
-                "Query.top: @listSize slices by `m`, which is no argument of it",
-                "Query.top: @listSize slices by a number, so it must say which `sizedFields` show the rows",
+                f"Query.top: @listSize slices by `m`, {NOWHERE}",
+                BY_NUMBER,
             ],
         ),
+        (schema_with(INSIDE, more="input Some { ids: [ID!]! = [] }"), [f"{SLICES}, which must have no default"]),
+        (schema_with(INSIDE, more="input Some { id: [ID!]! }"), [f"{SLICES}, {NOWHERE}", BY_NUMBER]),
+        (
+            schema_with(INSIDE.replace("Some", "[Some!]"), more="input Some { ids: [ID!]! }"),
+            [f"{SLICES}, {NOWHERE}", BY_NUMBER, LENGTH],
+        ),
+        (schema_with(INSIDE.replace("Some", "ID"), more=""), [f"{SLICES}, {NOWHERE}", BY_NUMBER]),
         (
             schema_with("top(ids: [ID!]): [Feature!]!"),
-            ["Query.top: it gives a list and takes one: say with @listSize that they are of one length"],
+            [LENGTH],
         ),
         (schema_with("", "touch: ID"), ["Mutation.touch: it writes: say with @cost what it weighs"]),
         (

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from app.domain.audit import rules as audit_rules
 from app.domain.audit.model import AuditAction
 from app.domain.feature import rules
 from app.domain.feature.inputs import FeaturePatch, clean
 from app.domain.feature.model import Feature, FeatureStatus
 from app.kernel.actor import Grants
+from app.kernel.errors import NotFound
+from app.kernel.json import Json, dump
 
 type Settable = Literal["ACTIVE", "INACTIVE", "ARCHIVED"]  # what an update may make of a status
 
@@ -20,9 +23,9 @@ def _always(feature: Feature) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`outcome` takes the time of the act, and must not raise; `check` raises InvalidTransition or InvalidInput.
-    `also`: a permission that it needs besides. `action_on_status`: what it is where nothing but the status changes,
-    if that has a name of its own."""
+    """`outcome` takes the time of the act, and must not raise; `check` raises InvalidTransition, InvalidInput or
+    NotFound. `also`: a permission that it needs besides. `action_on_status`: what it is where nothing but the status
+    changes, if that has a name of its own."""
 
     action: AuditAction
     grants: Grants
@@ -88,3 +91,22 @@ ARCHIVE = _to("ARCHIVE", "ARCHIVE", "ARCHIVED")
 DELETE = Act("DELETE", rules.GRANTS["DELETE"], _deleted)
 TO_STATUS: Mapping[Settable, Act] = {"ACTIVE": ACTIVATE, "INACTIVE": DEACTIVATE, "ARCHIVED": ARCHIVE}
 RESTORE = Act("RESTORE", rules.GRANTS["RESTORE"], _restored, finds_deleted=True)
+
+
+def revert(values: Json | None) -> Act:
+    """To what the trail says it was at an earlier version, None where there was none: the status too, if it leads
+    there. It needs to read the trail, too: what comes out tells of it."""
+
+    def outcome(feature: Feature, now: datetime) -> Feature:
+        if values is None:
+            return feature
+        was: Mapping[str, Any] = values.parse_object()
+        name, description, status = was["name"], was["description"], was["status"]
+        return replace(feature, name=name, description=description, status=status, metadata=dump(was["metadata"]))
+
+    def check(feature: Feature) -> None:
+        if values is None:
+            raise NotFound("The feature never had this version.", ("version",))
+        rules.check_transition(feature, outcome(feature, feature.updated_at).status)
+
+    return Act("REVERT", rules.GRANTS["REVERT"], outcome, check, also=audit_rules.READ)

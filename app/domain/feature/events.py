@@ -12,9 +12,9 @@ FIELDS = ("name", "description", "status", "metadata")  # what a snapshot holds,
 
 @value
 class Origin:
-    """Who asked for a write, and in which request."""
+    """Who asked for a write, None: the operator, and in which request."""
 
-    actor_id: UserId
+    actor_id: UserId | None
     request_id: str
 
 
@@ -84,7 +84,7 @@ def event_payload(change: Change) -> Json:
             "action": change.entry.action,
             "featureId": str(change.after.id),
             "ownerId": str(change.after.owner_id),
-            "actorId": str(change.entry.actor_id),
+            "actorId": None if change.entry.actor_id is None else str(change.entry.actor_id),
             "version": change.after.version,
             "requestId": change.entry.metadata.parse_object()["requestId"],
             "newValues": change.entry.new_values,

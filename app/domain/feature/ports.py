@@ -1,12 +1,13 @@
 """What features need of a store: batched reads, and a unit of work for writes."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from app.domain.feature.events import Change
 from app.domain.feature.model import Feature, FeaturePageRequest, FeatureScope, FeatureSlice, FeatureSliceRequest
 from app.kernel.ids import FeatureId, UserId
+from app.kernel.json import Json
 from app.kernel.page import Page
 from app.kernel.want import Want
 
@@ -25,6 +26,10 @@ class FeatureWork(Protocol):
     ) -> Mapping[FeatureId, Feature]:
         """The same of many, locked in the order of their ids; those of other owners than `visible_to` (None: any owner)
         are left alone."""
+        ...
+
+    async def fetch_values_at(self, id: FeatureId, version: int) -> Json | None:
+        """What the trail says the feature was at that version; None where it never had it."""
         ...
 
     async def lock_owners(self, ids: Sequence[UserId]) -> None:
@@ -62,3 +67,8 @@ class Features(Protocol):
         ...
 
     def work(self) -> AbstractAsyncContextManager[FeatureWork]: ...
+
+    def in_parts(self) -> AbstractContextManager[bool]:
+        """In its block a unit of work that is refused undoes itself alone. True where they are parts of one transaction
+        all the same, so that what they lock stays locked: then Unavailable undoes them all."""
+        ...

@@ -18,7 +18,7 @@ MAX_LABEL = 255  # characters of a category or tag: they are indexed, and an ind
 MAX_SEARCH = 500  # characters
 MAX_LABELS = 100  # of one list in a filter
 
-type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE"]
+type Permission = Literal["READ", "UPDATE", "ARCHIVE", "DELETE", "RESTORE", "REVERT"]
 
 READ = Grants("features:read", {"VIEWER": Reach.ANY, "USER": Reach.OWN, "MANAGER": Reach.ANY, "ADMIN": Reach.ANY})
 CREATE = Grants("features:create", {"USER": Reach.OWN, "MANAGER": Reach.OWN, "ADMIN": Reach.ANY})
@@ -29,6 +29,7 @@ GRANTS: Mapping[Permission, Grants] = {
     "ARCHIVE": Grants("features:archive", CHANGE),
     "DELETE": Grants("features:delete", CHANGE),
     "RESTORE": Grants("features:restore", CHANGE),
+    "REVERT": Grants("features:revert", CHANGE),
 }
 
 EVERY = (READ, CREATE, *GRANTS.values())

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from app.domain.audit.model import AuditAction
 from app.domain.feature import acts, bulk, export, inputs, rules
@@ -18,7 +17,7 @@ from app.domain.feature.model import (
 from app.domain.feature.ports import FeaturePage, Features, FeatureWork
 from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
-from app.kernel.errors import DomainError, NotFound, StaleVersion, Unavailable
+from app.kernel.errors import InvalidInput, NotFound, Problem, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
@@ -69,7 +68,7 @@ class FeatureService:
 
     def check_reach(self, *grants: Grants) -> None:
         """Raises Unauthenticated or Forbidden where the actor may do none of this to any feature."""
-        self._actor.known()
+        self._actor.entered()
         if all(self._actor.reach(each) is Reach.NONE for each in grants):
             raise self._actor.refusal(grants[0], "You may not change features.")
 
@@ -78,8 +77,10 @@ class FeatureService:
         return _found(await self._features.create(self._creation(draft), self._active_limit))
 
     def _creation(self, draft: inputs.FeatureDraft) -> Change:
-        actor_id = self._actor.known()
-        owner_id = actor_id if draft.owner_id is None else draft.owner_id
+        own = self._actor.entered()
+        owner_id = own if draft.owner_id is None else draft.owner_id
+        if owner_id is None:
+            raise InvalidInput([Problem(("ownerId",), "REQUIRED", "`owner_id` is required: nobody is asking for it.")])
         if not self._actor.may(rules.CREATE, owner_id):
             raise self._actor.refusal(rules.CREATE, "You may not create features for this owner.")
         metadata = {} if draft.metadata is None else draft.metadata
@@ -124,57 +125,41 @@ class FeatureService:
         async with self._features.work() as work:
             return await self._apply(work, await work.fetch_for_update(id), act, expected_version)
 
+    async def revert(self, id: FeatureId, version: int, expected_version: int | None) -> Feature:
+        """`change` back to what the feature was at that version. Raises NotFound where it never had it."""
+        self._check_reach_of(acts.revert(None))
+        async with self._features.work() as work:
+            feature = await work.fetch_for_update(id)
+            was = None if self._visible(feature) is None else await work.fetch_values_at(id, version)
+            return await self._apply(work, feature, acts.revert(was), expected_version)
+
     async def change_many(self, items: Sequence[bulk.Item], *, atomic: bool) -> list[bulk.Outcome]:
         """One outcome per item, in order: what `create`, `update` or `change` would give, or raise.
 
         Item by item, each a unit of work of its own, or with `atomic` all in one: then the first that is refused undoes
         all, and the others' outcome is Undone. Raises Unauthenticated; with `atomic` Unavailable too, and nothing is
-        done. Otherwise that is the outcome of the item, and of those behind it, which are not tried.
+        done, and where all is joined in a transaction of the caller's, which can then not be committed. Otherwise that
+        is the outcome of the item, and of those behind it, which are not tried.
         """
-        self._actor.known()
+        self._actor.entered()
         until = self._now() + bulk.PATIENCE
-        return await (self._all_or_none(items, until) if atomic else self._one_by_one(items, until))
+        visible_to = self._actor.visible_to(rules.READ)
+        if not atomic:
+            with self._features.in_parts() as joined:
+                if joined:
+                    await bulk.lock_all(items, self._step, self._features, visible_to)
+                return await bulk.one_by_one(items, self._do, self._now, until)
+        return await bulk.all_or_none(items, self._step, self._write, self._features, visible_to, self._now, until)
 
     def check(self, item: bulk.Item) -> None:
         """Raises Unauthenticated, Forbidden or InvalidInput, where that can be told before anything is read."""
         self._step(item)
-
-    async def _one_by_one(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
-        outcomes: list[bulk.Outcome] = []
-        for item in items:
-            try:
-                bulk.check_time(self._now(), until)
-                outcomes.append(await self._do(item))
-            except Unavailable as error:
-                return [*outcomes, *[error] * (len(items) - len(outcomes))]
-            except DomainError as error:
-                outcomes.append(error)
-        return outcomes
 
     async def _do(self, item: bulk.Item) -> Feature:
         step = self._step(item)
         if isinstance(step, Change):
             return _found(await self._features.create(step, self._active_limit))
         return await self.change(step.id, step.act, step.expected_version)
-
-    async def _all_or_none(self, items: Sequence[bulk.Item], until: datetime) -> list[bulk.Outcome]:
-        steps: list[bulk.Step] = []
-        written: list[bulk.Outcome] = []
-        try:
-            steps.extend(map(self._step, items))  # one by one: those before the first that is refused are there
-            async with self._features.work() as work:
-                found = await bulk.lock(work, steps, self._actor.visible_to(rules.READ))
-                for step in steps:
-                    bulk.check_time(self._now(), until)
-                    feature = await self._write(work, step, found)
-                    found[feature.id] = feature
-                    written.append(feature)
-        except Unavailable:
-            raise
-        except DomainError as error:
-            culprit = len(steps) if len(steps) < len(items) else len(written)
-            return [error if place == culprit else bulk.Undone(culprit) for place in range(len(items))]
-        return written
 
     async def _write(self, work: FeatureWork, step: bulk.Step, found: Mapping[FeatureId, Feature]) -> Feature:
         if isinstance(step, Change):
@@ -218,7 +203,7 @@ class FeatureService:
         return _found(await work.write(self._change(feature, outcome, act.action_on(changed)), self._active_limit))
 
     def _change(self, before: Feature | None, after: Feature, action: AuditAction) -> Change:
-        origin = Origin(self._actor.known(), self._request_id)
+        origin = Origin(self._actor.entered(), self._request_id)
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:

@@ -1,6 +1,6 @@
 """What the business does with security events: they are told of, and administrators read them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from app.domain.security_event import rules
 from app.domain.security_event.model import (
@@ -39,6 +39,12 @@ class SecurityEventService:
                     {"code": error.code},
                 )
             )
+
+    def denied_among(self, outcomes: Iterable[object]) -> None:
+        """`denied`, once for each permission and code, however many the items: they are all of one request."""
+        refused = [outcome for outcome in outcomes if isinstance(outcome, DomainError)]
+        for error in {(error.denied, error.code): error for error in refused}.values():
+            self.denied(error)
 
     async def get_many(self, ids: Sequence[SecurityEventId]) -> list[KeptEvent | None]:
         """One per id, in order, None where missing or invisible."""

@@ -25,8 +25,8 @@ def is_list(route: Route[Any, Any]) -> bool:
 
 
 def keyed(route: Route[Any, Any]) -> bool:
-    """May it have an Idempotency-Key? A document of lines is always done in parts."""
-    return route.method != "GET" and route.body is not bytes
+    """May it have an Idempotency-Key?"""
+    return route.method != "GET"
 
 
 def tags(version: Version, route: Route[Any, Any]) -> bool:
@@ -73,7 +73,7 @@ class Answers:
     def _success(self, route: Route[Any, Any], *, partly: bool = False) -> Document:
         special = ["ETag"] if tags(self._version, route) else []
         special += ["Location"] if route.status == 201 else []
-        special += ["Idempotency-Replayed"] if keyed(route) and not partly else []
+        special += ["Idempotency-Replayed"] if keyed(route) else []
         if route.answers != SUCCESS:
             return {**self._described("A line for each.", ["Content-Disposition"]), "content": EXPORTED}
         if route.answer is None:

@@ -17,7 +17,9 @@ from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2, impor
 from app.rest.bulk_v2 import BulkV2
 from app.rest.failure import Failure
 from app.rest.feature_body import CreateV1, CreateV2, PatchV2, ReplaceV1, ReplaceV2
+from app.rest.feature_v2 import RevertV2
 from app.rest.import_lines import CSV, MEDIA
+from app.rest.imported import BadLine
 from app.rest.page_v2 import PageInfo
 from app.rest.route import Answer, Route
 
@@ -53,6 +55,7 @@ BODIES: dict[type[BaseModel], object] = {
     ReplaceV1: {**VALUES, "status": "inactive"},
     ReplaceV2: {**VALUES, "status": "inactive"},
     BulkV2: {"atomic": True, "items": [{"op": "create", **VALUES}]},
+    RevertV2: {"version": 1},
     PatchV2: {"description": None, "metadata": {"category": "theme"}},
 }
 
@@ -89,7 +92,7 @@ def answered_partly(route: Route[Any, Any]) -> object:
             for place, code in enumerate(("UNDONE", "DUPLICATE_NAME"))
         ]
         return _body(Answer(207, items, {"summary": {"succeeded": 0, "failed": 2}}))
-    taken = import_v2.BadLine(line=2, code="DUPLICATE_NAME", message=CATALOGUE["DUPLICATE_NAME"].meaning)
+    taken = BadLine(line=2, code="DUPLICATE_NAME", message=CATALOGUE["DUPLICATE_NAME"].meaning)
     return _body(Answer(207, import_v2.ImportedV2(dry_run=False, lines=1, bad_lines=[taken])))
 
 

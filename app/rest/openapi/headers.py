@@ -87,8 +87,7 @@ PARAMETERS: dict[str, Document] = {
         "name": HEADER,
         "in": "header",
         "description": "A new one for each new write: who sends that again with the same key gets the answer of the "
-        "first, and nothing is done twice. 1 to 255 visible characters of ASCII, in double quotes or bare. A bulk "
-        "takes it only with `atomic`.",
+        "first, and nothing is done twice. 1 to 255 visible characters of ASCII, in double quotes or bare.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": KEY},
     },
 }
