@@ -18,7 +18,8 @@ from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
 from app.jobs.notes import keep_notes
 from app.jobs.partitions import keep_partitions
-from app.jobs.security_events import forget_events, keep_events
+from app.jobs.retention import keep_for
+from app.jobs.security_events import keep_events
 from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.kernel.clock import utc_now
@@ -98,7 +99,12 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         jobs = [
             asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
             asyncio.create_task(keep_events(wiring.security_events)),
-            asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
+            asyncio.create_task(
+                keep_for(settings.security_event_retention_days, stores.security_events.forget, "security events")
+            ),
+            asyncio.create_task(
+                keep_for(settings.legacy_call_retention_days, stores.legacy_calls.forget, "calls of REST v1")
+            ),
             asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
             asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
