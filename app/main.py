@@ -28,6 +28,7 @@ from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
 from app.telemetry import exposition, metrics_are_shared
 from app.web.answer import Statuses
+from app.web.compress import Compress
 from app.web.contract import ROUTES as CONTRACT_ROUTES
 from app.web.contract import contract_routes
 from app.web.error_pages import error_routes
@@ -158,6 +159,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         app = Cors(app, settings.origins)
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.proxies)
+    if settings.compress_from:
+        app = Compress(app, settings.compress_from)
     return Observe(app, wiring.http_metrics, ROUTES, SecurityHeaders(settings.hsts_max_age))
 
 
