@@ -45,7 +45,7 @@ MINE: OwnSessions = {
         }
     ]
 }
-PASSWORD: LoginBody = {"email": "grace@example.com", "password": "nine hundred harvest moons"}
+PASSWORD: LoginBody = {"email": "grace@example.org", "password": "nine hundred harvest moons"}
 TOKEN: TokenBody = {"refresh_token": "k3V…"}
 
 
