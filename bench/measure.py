@@ -96,7 +96,8 @@ def timed(
         raise BenchError(f"{where} gave answers of {seen.bytes / seen.requests:.0f} bytes under load.")
     if forget is not None:
         created, sent = forget(), warm.requests + seen.requests
-        if not 0 <= created - sent <= 2 * CONNECTIONS:
+        # Requests under way when wrk stopped: in both runs, and those of the run before that came after its count.
+        if not 0 <= created - sent <= 3 * CONNECTIONS:
             raise BenchError(f"{where} answered {sent} requests, and created {created} features.")
     return Figures(
         1000 * server / seen.requests, 1000 * postgres / seen.requests, seen.requests / seen.seconds, seen.p50, seen.p99
