@@ -68,8 +68,8 @@ token: $(RUN) ## a token for development: make token ROLE=admin
 profile: $(DEV) $(CATALOGUE) ## statements and CPU per request of the typical operations
 	$(BIN)/python -m bench.profile
 
-bench: $(DEV) ## our server beside others, by CPU per request: make bench ROUNDS=3 SECONDS=6 ARGS="--only ours,mercurius"
-	@$(BIN)/python -m bench.run --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),6) $(ARGS)
+bench: $(DEV) ## our server beside others, by CPU per request: make bench ROUNDS=3 SECONDS=4 ONLY=rest ARGS="--only ours,mercurius"
+	@$(BIN)/python -m bench.run --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),4) $(if $(ONLY),--part $(ONLY)) $(ARGS)
 
 bench-memory: $(DEV) ## memory of a server that answered 100,000 distinct operations
 	@$(BIN)/python -m bench.memory $(ARGS)

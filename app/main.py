@@ -18,7 +18,8 @@ from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
 from app.jobs.notes import keep_notes
 from app.jobs.partitions import keep_partitions
-from app.jobs.security_events import forget_events, keep_events
+from app.jobs.retention import keep_for
+from app.jobs.security_events import keep_events
 from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.kernel.clock import utc_now
@@ -27,6 +28,7 @@ from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
 from app.telemetry import exposition, metrics_are_shared
 from app.web.answer import Statuses
+from app.web.compress import Compress
 from app.web.contract import ROUTES as CONTRACT_ROUTES
 from app.web.contract import contract_routes
 from app.web.error_pages import error_routes
@@ -98,7 +100,12 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         jobs = [
             asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
             asyncio.create_task(keep_events(wiring.security_events)),
-            asyncio.create_task(forget_events(stores.security_events.forget, settings.security_event_retention_days)),
+            asyncio.create_task(
+                keep_for(settings.security_event_retention_days, stores.security_events.forget, "security events")
+            ),
+            asyncio.create_task(
+                keep_for(settings.legacy_call_retention_days, stores.legacy_calls.forget, "calls of REST v1")
+            ),
             asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
             asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
@@ -152,6 +159,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         app = Cors(app, settings.origins)
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.proxies)
+    if settings.compress_from:
+        app = Compress(app, settings.compress_from)
     return Observe(app, wiring.http_metrics, ROUTES, SecurityHeaders(settings.hsts_max_age))
 
 

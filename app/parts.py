@@ -176,5 +176,5 @@ async def owner_database(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-def legacy_calls_of(database: Database, registry: CollectorRegistry) -> CountedLegacyCalls:
-    return CountedLegacyCalls(SqlLegacyCalls(database).note, LegacyMetrics(registry), utc_now)
+def legacy_calls_of(store: SqlLegacyCalls, registry: CollectorRegistry) -> CountedLegacyCalls:
+    return CountedLegacyCalls(store.note, LegacyMetrics(registry), utc_now)

@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 from app.resolvers.root import schema
-from app.rest.openapi.document import as_json, document
+from app.rest.openapi.document import as_json
 from app.rest.version import current_version, legacy_version
+from app.web.contract import contract
 
 NOTE = "# Written by `feature-api schema export` from app/schema and app/resolvers; do not edit it by hand.\n\n"
 
@@ -44,7 +45,7 @@ def schema_text() -> str:
 
 def openapi_text() -> str:
     versions = (legacy_version(date.min, None), current_version())  # the days are in no document
-    return as_json(document(versions, metadata.version("feature-api"))).decode()
+    return as_json(contract(versions, metadata.version("feature-api"))).decode()
 
 
 SCHEMA = Published("schema", schema_text)

@@ -97,7 +97,7 @@ class Wiring:
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
-        self.legacy_calls = legacy_calls_of(database, self.registry)
+        self.legacy_calls = legacy_calls_of(stores.legacy_calls, self.registry)
         self.tokens = tokens_of(settings)
         self.api_token_actors = ApiTokenActors(
             stores.api_tokens.fetch_actor,

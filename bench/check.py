@@ -3,23 +3,24 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 import httpx
 
 from bench.contenders import BenchError
+from bench.request import Request
 from bench.serve import Running
-from bench.workloads import Workload
 
 COUNTED = 9  # requests, one after the other; the median is what each needs
 WARM = 5
 # With log_statement = all PostgreSQL writes one such line per statement that is run, before it answers.
 EXECUTED = re.compile(rb"^[-\d]+ [:.\d]+ \w+ \[\d+\] LOG:  (?:statement|execute [^:\n]*): ", re.MULTILINE)
-TIMES = frozenset({"createdAt", "updatedAt"})
-MADE_ANEW = frozenset({"id", "createdAt"})  # by each server for what it creates
+TIMES = frozenset({"createdAt", "updatedAt", "created_at", "updated_at"})
+MADE_ANEW = frozenset({"id", "createdAt", "created_at", "updated_at"})  # by each server for what it creates
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,24 @@ class Checked:
     statements: int
 
 
-def check(running: Running, workload: Workload) -> Checked:
-    """Raises BenchError. The server's statements must be logged."""
-    bodies = running.bodies(workload, "check")
+def check(
+    running: Running, requests: Sequence[Request], writes: bool, found: Callable[[Any], Any] = lambda data: data
+) -> Checked:
+    """`found` takes what is compared out of an answer's data. Raises BenchError. The server's statements must be
+    logged."""
     log = running.stage.postgres.log_file
     counts: list[int] = []
     with httpx.Client(timeout=60) as client:
-        first = running.ask(client, _numbered(bodies[0], 0))
+        first = running.ask(client, requests[0])
         for number in range(1, WARM):
-            running.ask(client, _numbered(bodies[number % len(bodies)], number))
+            running.ask(client, requests[number % len(requests)].numbered(number))
         for number in range(WARM, WARM + COUNTED):
             before = log.stat().st_size
-            running.ask(client, _numbered(bodies[number % len(bodies)], number))
+            running.ask(client, requests[number % len(requests)].numbered(number))
             with log.open("rb") as stream:
                 stream.seek(before)
                 counts.append(len(EXECUTED.findall(stream.read())))
-    answer = normalised(first, workload.writes)
+    answer = normalised(found(first), writes)
     return Checked(answer, len(repr(answer)), int(median(counts)))
 
 
@@ -66,12 +69,12 @@ def differences(one: object, other: object, path: str = "data") -> Iterator[str]
         yield f"{path} is {one!r:.100} and {other!r:.100}"
 
 
-def compare(answers: dict[str, Checked], workload: Workload) -> None:
+def compare(answers: Mapping[str, Checked], workload: str) -> None:
     """All against the first one; by the servers' titles. Raises BenchError."""
     (title, expected), *others = answers.items()
     for other, found in others:
         for difference in differences(expected.answer, found.answer):
-            raise BenchError(f"{workload.name}: {title} and {other} do not answer alike: {difference}")
+            raise BenchError(f"{workload}: {title} and {other} do not answer alike: {difference}")
 
 
 def normalised(value: object, anew: bool, key: str = "") -> object:
@@ -87,6 +90,8 @@ def normalised(value: object, anew: bool, key: str = "") -> object:
         return datetime.fromisoformat(value).astimezone(UTC).isoformat(timespec="milliseconds")
     if key == "id" and isinstance(value, str):
         return _key(value)
+    if key == "status" and isinstance(value, str):  # REST writes it small
+        return value.upper()
     return value
 
 
@@ -96,7 +101,3 @@ def _key(id: str) -> str:
         return base64.b64decode(id, validate=True).decode().partition(":")[2] or id
     except (binascii.Error, UnicodeDecodeError):
         return id
-
-
-def _numbered(body: bytes, number: int) -> bytes:
-    return body.replace(b"@" * 9, b"%09d" % number)

@@ -54,12 +54,14 @@ class Contender:
         features = [global_id("Feature", UUID(id)) for id in stage.features]
         return Ids(features, [global_id("User", UUID(id)) for id in stage.owners])
 
-    def token(self, stage: Stage) -> str:
-        """An administrator's; empty for the peers, who ask for none."""
+    def authorization(self, stage: Stage, user: str | None = None) -> str:
+        """The header of a user of ours, by id, else of an administrator; empty for the peers who ask for none."""
+        if self is UNLEASH:
+            return stage.unleash.token
         if self is not OURS:
             return ""
         tokens = Tokens(development_keys(_keys(stage)), "feature-api", "feature-api")
-        return tokens.mint(UserId(UUID(stage.admin)), utc_now(), timedelta(days=1))
+        return f"Bearer {tokens.mint(UserId(UUID(user or stage.admin)), utc_now(), timedelta(days=1))}"
 
     def command(self) -> list[str]:
         if self is OURS:
@@ -71,6 +73,8 @@ class Contender:
     def environment(self, stage: Stage, port: int) -> dict[str, str]:
         base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         common = {**base, "PYTHONPATH": str(ROOT), "DATABASE_URL": stage.postgres.app_url, "PORT": str(port)}
+        if self is UNLEASH:
+            common |= {"DATABASE_URL": stage.unleash.url, "TOKEN": stage.unleash.token}
         if self is not OURS:
             return {**common, "NODE_ENV": "production", "GRAPHILE_ENV": "production"}
         return {
@@ -79,6 +83,9 @@ class Contender:
             "REDIS_URL": stage.valkey.url,
             "JWT_KEYS_FILE": str(_keys(stage)),
             "USER_POINTS": POINTS,
+            "USER_REQUESTS": POINTS,
+            "REST_GET_LIMIT": POINTS,
+            "REST_POST_LIMIT": POINTS,
             "ACTIVE_FEATURE_LIMIT": "1000000",
             "LOG_FORMAT": "json",
         }
@@ -107,6 +114,7 @@ class Contender:
 
 
 OURS = Contender("ours", "Feature API", ("strawberry-graphql", "graphql-core", "asyncpg", "orjson", "uvicorn"))
+UNLEASH = Contender("unleash", "Unleash 8", ("unleash-server", "express", "knex", "pg"))
 CONTENDERS: Mapping[str, Contender] = {
     contender.name: contender
     for contender in (

@@ -19,6 +19,11 @@ class Figures:
     def both(self) -> float:
         return self.server + self.postgres
 
+    def cells(self) -> tuple[str, ...]:
+        """Of a table: server, PostgreSQL, both, requests per second, p50 and p99."""
+        milliseconds = (f"{value:.3g}" for value in (self.server, self.postgres, self.both))
+        return (*milliseconds, f"{self.rate:,.0f}", f"{self.p50:.2f}", f"{self.p99:.2f}")
+
 
 @dataclass(frozen=True)
 class Results:

@@ -1,20 +1,16 @@
--- wrk's part: sends prepared bodies in turn, and says in one line of JSON how that went.
--- Arguments: a file whose first line is the bearer token (or empty) and whose every other line is a body, and the
+-- wrk's part: sends prepared requests in turn, and says in one line of JSON how that went.
+-- Arguments: a file whose every line is a request (method, path, authorization and body, with tabs between), and the
 -- number to begin with. Nine @ in a body become the request's number, in as many digits.
 
 local requests, number, counts = {}, 0, false
 
 function init(args)
-  wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
-  local first = true
   for line in io.lines(args[1]) do
-    if first then
-      if #line > 0 then wrk.headers["Authorization"] = "Bearer " .. line end
-      first = false
-    else
-      requests[#requests + 1] = wrk.format(nil, nil, nil, line)
-    end
+    local method, path, authorization, body = string.match(line, "^([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
+    local headers = {}
+    if #authorization > 0 then headers["Authorization"] = authorization end
+    if #body > 0 then headers["Content-Type"] = "application/json" else body = nil end
+    requests[#requests + 1] = wrk.format(method, path, headers, body)
   end
   number = tonumber(args[2])
   counts = string.find(requests[1], "@@@@@@@@@", 1, true) ~= nil

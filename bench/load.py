@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import orjson
 
 from bench.contenders import BenchError
 from bench.machine import on_core
+from bench.request import Request
 from bench.serve import Running
 
 CONNECTIONS = 16
@@ -34,10 +36,10 @@ def find_wrk() -> str:
     return found
 
 
-def load(running: Running, bodies: list[bytes], seconds: int, start: int = 0) -> Load:
+def load(running: Running, requests: Sequence[Request], seconds: int, start: int = 0) -> Load:
     """`start`: the number that the first request's comes after. Raises BenchError where a request failed."""
-    file = running.stage.folder / "bodies"
-    file.write_bytes(b"\n".join([running.token.encode(), *bodies]) + b"\n")
+    file = running.stage.folder / "requests"
+    file.write_bytes(b"".join(request.line + b"\n" for request in requests))
     file.chmod(0o600)
     command = [find_wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "--latency"]
     command += ["-s", str(SCRIPT), running.url, "--", str(file), str(start)]

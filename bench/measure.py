@@ -3,12 +3,14 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from bench.check import Checked, check, compare
 from bench.contenders import BenchError, Contender
 from bench.figures import Figures, Results, medians
 from bench.load import CONNECTIONS, load
 from bench.machine import cpu_seconds
+from bench.request import Request
 from bench.serve import Running, serving
 from bench.stage import Stage
 from bench.workloads import Workload
@@ -39,7 +41,11 @@ def measure(
             with serving(contender, stage) as running:
                 for workload in workloads:
                     length = checked[contender.name, workload.name].length
-                    found[contender.name, workload.name].append(_run(running, workload, number, seconds, length))
+                    forget = stage.forget_writes if workload.writes else None
+                    asked = partial(running.requests, workload)
+                    where = f"{workload.name}: {contender.title}"
+                    cell = timed(running, where, asked, number, seconds, length, forget)
+                    found[contender.name, workload.name].append(cell)
                     step("")
     figures, spread = medians(found)
     return Results(figures, {key: each.statements for key, each in checked.items()}, spread)
@@ -59,29 +65,40 @@ def _check_all(
         step(f"answers and statements: {contender.title}")
         with serving(contender, stage) as running:
             for workload in workloads:
-                found[contender.name, workload.name] = check(running, workload)
+                requests = running.requests(workload, "check")
+                found[contender.name, workload.name] = check(running, requests, workload.writes)
         stage.forget_writes()  # the next one writes the same names, and reads the same newest features
     stage.log_statements(False)
     for workload in workloads:
-        compare({each.title: found[each.name, workload.name] for each in contenders}, workload)
+        compare({each.title: found[each.name, workload.name] for each in contenders}, workload.name)
     return found
 
 
-def _run(running: Running, workload: Workload, number: int, seconds: int, length: int) -> Figures:
-    """`length`: of an answer, roughly; shorter ones hold errors."""
-    stage, name = running.stage, running.contender.title
-    warm = load(running, running.bodies(workload, f"{number} warm"), WARM_SECONDS)
+def timed(
+    running: Running,
+    where: str,
+    requests: Callable[[str], Sequence[Request]],
+    number: int,
+    seconds: int,
+    length: int,
+    forget: Callable[[], int] | None,
+) -> Figures:
+    """`requests` of a run that is named; `length`: of an answer, roughly; shorter ones hold errors. `forget`, of what
+    writes: how many rows came of it, which are gone then. Raises BenchError."""
+    stage = running.stage
+    warm = load(running, requests(f"{number} warm"), WARM_SECONDS)
     wanted = min(LONGEST, math.ceil(ENOUGH * warm.seconds / warm.requests))
-    bodies = running.bodies(workload, f"{number} timed")
+    asked = requests(f"{number} timed")
     server, postgres = cpu_seconds(running.pid), stage.postgres_cpu_seconds()
-    seen = load(running, bodies, max(seconds, wanted), start=warm.requests)
+    seen = load(running, asked, max(seconds, wanted), start=warm.requests)
     server, postgres = cpu_seconds(running.pid) - server, stage.postgres_cpu_seconds() - postgres
     if seen.bytes / seen.requests < length / 2:
-        raise BenchError(f"{workload.name}: {name} gave answers of {seen.bytes / seen.requests:.0f} bytes under load.")
-    if workload.writes:
-        created, asked = stage.forget_writes(), warm.requests + seen.requests
-        if not 0 <= created - asked <= 2 * CONNECTIONS:
-            raise BenchError(f"{workload.name}: {name} answered {asked} requests, and created {created} features.")
+        raise BenchError(f"{where} gave answers of {seen.bytes / seen.requests:.0f} bytes under load.")
+    if forget is not None:
+        created, sent = forget(), warm.requests + seen.requests
+        # Requests under way when wrk stopped: in both runs, and those of the run before that came after its count.
+        if not 0 <= created - sent <= 3 * CONNECTIONS:
+            raise BenchError(f"{where} answered {sent} requests, and created {created} features.")
     return Figures(
         1000 * server / seen.requests, 1000 * postgres / seen.requests, seen.requests / seen.seconds, seen.p50, seen.p99
     )

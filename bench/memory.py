@@ -16,9 +16,9 @@ from app.embedded.errors import EmbeddedError
 from bench.contenders import OURS, BenchError
 from bench.load import find_wrk, load
 from bench.machine import choose_cores
+from bench.request import COUNTER, Request
 from bench.serve import serving
 from bench.stage import make_stage
-from bench.workloads import COUNTER
 
 OPERATIONS = 100_000
 SLICE = 10  # seconds
@@ -26,8 +26,9 @@ BUDGET = 150  # MiB, of one server process
 GROWTH = 5.0  # MiB, at most, from the half to the end: more is no bounded cache
 
 # The counter is in the operation's name and in an alias, so that no two share a document, a price or a plan.
-QUERY = f"""query Distinct{COUNTER} {{ features(first: 2) {{ pageInfo {{ hasNextPage }}
-  nodes {{ id alias{COUNTER}: name owner {{ id name }} }} }} }}"""
+NUMBER = COUNTER.decode()
+QUERY = f"""query Distinct{NUMBER} {{ features(first: 2) {{ pageInfo {{ hasNextPage }}
+  nodes {{ id alias{NUMBER}: name owner {{ id name }} }} }} }}"""
 
 people = Console(stderr=True, highlight=False)
 
@@ -55,10 +56,10 @@ def _run(operations: int) -> list[tuple[int, float]]:
         process = psutil.Process(running.pid)
         seen = [(0, _mebibytes(process))]
         while (done := seen[-1][0]) < operations:
-            body = orjson.dumps({"query": QUERY})
+            request = Request("POST", "/graphql", orjson.dumps({"query": QUERY}), running.authorization)
             # The last answers of a slice may be under way when wrk stops counting: those numbers are left out.
             seen.append(
-                (done + load(running, [body], SLICE, start=done + 100 * len(seen)).requests, _mebibytes(process))
+                (done + load(running, [request], SLICE, start=done + 100 * len(seen)).requests, _mebibytes(process))
             )
             people.print(f"{seen[-1][0]:>8,} operations  {seen[-1][1]:6.1f} MiB")
     return seen

@@ -8,13 +8,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench.contenders import ROOT, Contender, platforms
+from bench.contenders import ROOT, UNLEASH, Contender, platforms
 from bench.figures import Figures, Results, Verdict, budget
 from bench.load import CONNECTIONS
 from bench.machine import Cores, describe
 from bench.picture import draw
+from bench.rest import CALLS
+from bench.rest_report import END, START, RestRun, replaced, rest_budget, rows, section
+from bench.rest_report import HEADINGS as REST_HEADINGS
 from bench.workloads import Workload
 
+PAGE = ROOT / "docs" / "benchmarks.md"
 MARKS = {True: "ok", False: "over", None: "–"}
 HEADINGS = ("", "server", "PostgreSQL", "both", "requests/s", "p50", "p99", "SQL", "ours/its server", "ours/its both")
 BUDGET_HEADINGS = ("", "what", "budget", "measured", "")
@@ -65,6 +69,7 @@ Machine: {machine}. PostgreSQL 18, {platforms}.
     apt-get install wrk
     make bench                                       # all of it, and this page
     make bench ROUNDS=5 SECONDS=10
+    make bench ONLY=rest                             # REST, GraphQL and Unleash, and their section of this page
     make bench ARGS="--only ours,mercurius --workloads W1,W2 --seconds 5"
     make bench-memory                                # memory after 100,000 distinct operations
 """
@@ -80,6 +85,13 @@ class Run:
     cores: Cores
 
 
+def show_rest(run: RestRun, console: Console) -> None:
+    for call, title in CALLS.items():
+        console.print(_table(f"{call}: {title} (CPU milliseconds per request)", REST_HEADINGS, rows(run.results, call)))
+    console.print(_table("Budget of REST", BUDGET_HEADINGS, map(_verdict, rest_budget(run.results))))
+    console.print(f"{run.rounds} rounds of {run.seconds} s; widest spread of server CPU {run.results.spread:.0%}")
+
+
 def show(run: Run, console: Console) -> None:
     for workload in run.workloads:
         title = f"{workload.name}: {workload.title} (CPU milliseconds per request)"
@@ -90,15 +102,25 @@ def show(run: Run, console: Console) -> None:
 
 def _table(title: str, headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
+    figures = headings is not BUDGET_HEADINGS
     for heading in headings:
-        table.add_column(heading, justify="right" if heading and headings is HEADINGS else "left", no_wrap=not heading)
+        table.add_column(heading, justify="right" if heading and figures else "left", no_wrap=not heading)
     for row in rows:
         table.add_row(*row)
     return table
 
 
+def write_rest(run: RestRun) -> None:
+    """That section of docs/benchmarks.md; the rest of it stays."""
+    tables = "\n\n".join(
+        f"### {call}: {title}\n\n{_markdown(REST_HEADINGS, rows(run.results, call))}" for call, title in CALLS.items()
+    )
+    budget = _markdown(BUDGET_HEADINGS, map(_verdict, rest_budget(run.results)))
+    PAGE.write_text(replaced(PAGE.read_text(), section(run, tables, budget)))
+
+
 def write(run: Run) -> None:
-    """docs/benchmarks.md and docs/benchmarks.svg."""
+    """docs/benchmarks.md, but for its section on REST, and docs/benchmarks.svg."""
     tables = [
         f"## {workload.name}: {workload.title}\n\n{_markdown(HEADINGS, _rows(run, workload))}"
         for workload in run.workloads
@@ -119,9 +141,10 @@ def write(run: Run) -> None:
         spread=run.results.spread,
         machine=describe(),
         platforms=platforms(),
-        versions="\n".join(f"| {each.title} | {each.versions()} |" for each in run.contenders),
+        versions="\n".join(f"| {each.title} | {each.versions()} |" for each in (*run.contenders, UNLEASH)),
     )
-    (ROOT / "docs" / "benchmarks.md").write_text(text)
+    _, start, kept = PAGE.read_text().partition(START)
+    PAGE.write_text(replaced(text, start + kept.partition(END)[0]))
     (ROOT / "docs" / "benchmarks.svg").write_text(draw(run.results, run.contenders, run.workloads))
 
 
@@ -131,12 +154,7 @@ def _rows(run: Run, workload: Workload) -> Iterator[Sequence[str]]:
         found = run.results.get(contender.name, workload.name)
         if found is not None:
             statements = run.results.statements[contender.name, workload.name]
-            yield (contender.title, *_cells(found), str(statements), *_ratios(ours, found))
-
-
-def _cells(found: Figures) -> tuple[str, ...]:
-    milliseconds = (f"{value:.3g}" for value in (found.server, found.postgres, found.both))
-    return (*milliseconds, f"{found.rate:,.0f}", f"{found.p50:.2f}", f"{found.p99:.2f}")
+            yield (contender.title, *found.cells(), str(statements), *_ratios(ours, found))
 
 
 def _ratios(ours: Figures | None, found: Figures) -> tuple[str, str]:

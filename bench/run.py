@@ -15,46 +15,60 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.embedded.errors import EmbeddedError
-from bench.contenders import CONTENDERS, BenchError, Contender
+from bench.contenders import CONTENDERS, UNLEASH, BenchError, Contender
 from bench.load import find_wrk
 from bench.machine import choose_cores
 from bench.measure import measure, steps
-from bench.report import Run, show, write
+from bench.report import Run, show, show_rest, write, write_rest
+from bench.rest import measure_rest, rest_steps
+from bench.rest_report import RestRun
 from bench.stage import make_stage
 from bench.workloads import WORKLOADS, Workload
 
+PARTS = ("graphql,rest", "graphql", "rest")
 people = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main() -> None:
     given = _arguments()
     signal.signal(signal.SIGTERM, _stop)
+    parts = given.part.split(",")
     try:
-        run = _bench(given.only, given.workloads, given.rounds, given.seconds)
+        run, rest = _bench(parts, given.only, given.workloads, given.rounds, given.seconds)
     except (BenchError, EmbeddedError) as error:
         people.print(f"bench: {error}", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         people.print("bench: stopped; nothing was left running.")
         sys.exit(130)
-    show(run, Console(highlight=False, width=None if sys.stdout.isatty() else 110))
-    if len(given.only) == len(CONTENDERS) and len(given.workloads) == len(WORKLOADS):
-        write(run)
-        people.print("Wrote docs/benchmarks.md and docs/benchmarks.svg.")
-    else:
-        people.print("A part of it: docs/benchmarks.md is written by a whole run.")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+    if run is not None:
+        show(run, console)
+        if len(given.only) == len(CONTENDERS) and len(given.workloads) == len(WORKLOADS):
+            write(run)
+            people.print("Wrote docs/benchmarks.md and docs/benchmarks.svg.")
+        else:
+            people.print("Some of it: the tables of docs/benchmarks.md are written by a whole run.")
+    if rest is not None:
+        show_rest(rest, console)
+        write_rest(rest)
+        people.print("Wrote the section on REST in docs/benchmarks.md.")
 
 
-def _bench(contenders: Sequence[Contender], workloads: Sequence[Workload], rounds: int, seconds: int) -> Run:
+def _bench(
+    parts: Sequence[str], contenders: Sequence[Contender], workloads: Sequence[Workload], rounds: int, seconds: int
+) -> tuple[Run | None, RestRun | None]:
     find_wrk()
-    for contender in contenders:
+    graphql, rest = "graphql" in parts, "rest" in parts
+    for contender in (*(contenders if graphql else ()), *((UNLEASH,) if rest else ())):
         contender.install()
     cores = choose_cores()
     if not cores.pinned:
         people.print("Fewer than two cores, or no taskset: nothing is pinned, and the figures are rough.")
     people.print("Starting PostgreSQL, and making 500,000 audit entries of 50,000 features …")
     with make_stage(cores) as stage, _progress() as progress:
-        task = progress.add_task("", total=steps(contenders, workloads, rounds))
+        total = (steps(contenders, workloads, rounds) if graphql else 0) + (rest_steps(rounds) if rest else 0)
+        task = progress.add_task("", total=total)
 
         def step(description: str) -> None:
             if description:
@@ -63,8 +77,13 @@ def _bench(contenders: Sequence[Contender], workloads: Sequence[Workload], round
                     people.print(description)
             progress.advance(task)
 
-        results = measure(stage, contenders, workloads, rounds, seconds, step)
-    return Run(results, contenders, workloads, rounds, seconds, cores)
+        run, over_rest = None, None
+        if graphql:
+            results = measure(stage, contenders, workloads, rounds, seconds, step)
+            run = Run(results, contenders, workloads, rounds, seconds, cores)
+        if rest:
+            over_rest = RestRun(measure_rest(stage, rounds, seconds, step), rounds, seconds)
+    return run, over_rest
 
 
 def _progress() -> Progress:
@@ -76,10 +95,11 @@ def _progress() -> Progress:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Compares servers by CPU time per request.")
+    parser.add_argument("--part", choices=PARTS, default=PARTS[0], help="what is measured")
     parser.add_argument("--only", type=_among(CONTENDERS), default=list(CONTENDERS.values()), metavar="NAME,…")
     parser.add_argument("--workloads", type=_among(WORKLOADS), default=list(WORKLOADS.values()), metavar="W1,…")
     parser.add_argument("--rounds", type=_positive, default=3, metavar="N", help="how often each is measured")
-    parser.add_argument("--seconds", type=_positive, default=6, metavar="N", help="how long each time")
+    parser.add_argument("--seconds", type=_positive, default=4, metavar="N", help="how long each time")
     return parser.parse_args()
 
 

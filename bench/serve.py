@@ -11,13 +11,13 @@ import httpx
 import orjson
 
 from app.embedded.ports import HOST, free_port
-from bench.contenders import OURS, BenchError, Contender
+from bench.contenders import OURS, UNLEASH, BenchError, Contender
 from bench.machine import on_core
+from bench.request import Request
 from bench.stage import Stage
-from bench.workloads import W1, Ids, Workload, bodies
+from bench.workloads import W1, Ids, Workload, requests
 
 READY_SECONDS = 60
-ZEROS = b"0" * 9
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,24 @@ class Running:
     stage: Stage
     pid: int
     url: str
-    token: str
+    authorization: str
     ids: Ids
 
-    def bodies(self, workload: Workload, run: str) -> list[bytes]:
-        return bodies(workload, self.contender.text(workload), self.ids, run)
+    def requests(self, workload: Workload, run: str) -> list[Request]:
+        return requests(workload, self.contender.text(workload), self.ids, run, self.authorization)
 
-    def ask(self, client: httpx.Client, body: bytes) -> dict[str, Any]:
-        """The answer's data. Raises BenchError where there is an error in it."""
-        headers = {"content-type": "application/json"}
-        if self.token:
-            headers["authorization"] = f"Bearer {self.token}"
-        response = client.post(self.url, content=body.replace(b"@" * 9, ZEROS), headers=headers)
-        answer = orjson.loads(response.content)
-        if response.status_code != 200 or "errors" in answer or not answer.get("data"):
+    def ask(self, client: httpx.Client, request: Request) -> Any:
+        """The answer's data, or all of it where it has none. Raises BenchError where there is an error in it."""
+        headers = {"content-type": "application/json"} if request.body else {}
+        if request.authorization:
+            headers["authorization"] = request.authorization
+        response = client.request(
+            request.method, self.url + request.path, content=request.numbered(0).body or None, headers=headers
+        )
+        answer = orjson.loads(response.content) if response.status_code in (200, 201) else {}
+        data = None if "errors" in answer else answer.get("data", answer)
+        if not data:
             raise BenchError(f"{self.contender.title} answers {response.status_code}: {response.text[:500]}")
-        data: dict[str, Any] = answer["data"]
         return data
 
 
@@ -62,8 +64,8 @@ def serving(contender: Contender, stage: Stage) -> Iterator[Running]:
         start_new_session=True,  # Ctrl-C reaches us only, who then stop it
     )
     try:
-        url = f"http://{HOST}:{port}/graphql"
-        running = Running(contender, stage, process.pid, url, contender.token(stage), contender.ids(stage))
+        url = f"http://{HOST}:{port}"
+        running = Running(contender, stage, process.pid, url, contender.authorization(stage), contender.ids(stage))
         _wait(running, process)
         yield running
     finally:
@@ -79,11 +81,11 @@ def serving(contender: Contender, stage: Stage) -> Iterator[Running]:
 
 def _wait(running: Running, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    body = running.bodies(W1, "")[0]
+    asked = Request("GET", "/health") if running.contender is UNLEASH else running.requests(W1, "")[0]
     with httpx.Client(timeout=READY_SECONDS) as client:
         while True:
             try:
-                running.ask(client, body)
+                running.ask(client, asked)
             except httpx.TransportError:
                 log = running.stage.folder / f"{running.contender.name}.log"
                 words = log.read_text("utf-8", "replace")[-500:].strip() if log.exists() else "its log is not kept"

@@ -14,6 +14,7 @@ from app.embedded.postgres import Postgres
 from app.embedded.valkey import Valkey
 from bench import data
 from bench.machine import Cores, family_cpu_seconds, keep_to_core
+from bench.unleash import Unleash, make_unleash
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Stage:
     admin: str
     features: list[str]
     owners: list[str]
+    unleash: Unleash
 
     @property
     def postmaster(self) -> int:
@@ -59,7 +61,8 @@ def make_stage(cores: Cores) -> Iterator[Stage]:
         # Its work would be counted as a request's; the rows are vacuumed when they are made, and after writes.
         asyncio.run(_set(postgres, "autovacuum = off"))
         asyncio.run(data.make_rows(_superuser(postgres)))
-        stage = Stage(cores, folder, postgres, valkey, *asyncio.run(data.fetch_ids(_superuser(postgres))))
+        ids = asyncio.run(data.fetch_ids(_superuser(postgres)))
+        stage = Stage(cores, folder, postgres, valkey, *ids, asyncio.run(make_unleash(postgres.superuser_url)))
         keep_to_core(cores.others, stage.postmaster)
         yield stage
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import orjson
 
-COUNTER = "@" * 9  # in a body: the load puts the request's number there
+from bench.request import COUNTER, Request
+
 BRIEF = "id name status version createdAt owner { id name }"
 PERSON = "{ id: rowId name }"  # PostGraphile's schema has names of its own
 ITS_BRIEF = f"id: rowId name status version createdAt owner: userByOwnerId {PERSON}"
@@ -66,20 +67,25 @@ class Ids:
     owners: Sequence[str]
 
 
-def bodies(workload: Workload, text: str, ids: Ids, run: str) -> list[bytes]:
-    """Each a whole request's, to be sent in turn; `run` keeps the names apart that two runs write."""
+def requests(workload: Workload, text: str, ids: Ids, run: str, authorization: str) -> list[Request]:
+    """To be sent in turn; `run` keeps the names apart that two runs write."""
     variables: Sequence[dict[str, object]] = [{}]
     if workload is W1:
         variables = [{"id": id} for id in ids.features]
     elif workload is W4:
         variables = [{"input": _draft(owner_id, run)} for owner_id in ids.owners]
-    return [orjson.dumps({"query": text, "operationName": workload.name, "variables": each}) for each in variables]
+    return [asked(text, workload.name, each, authorization) for each in variables]
+
+
+def asked(text: str, operation: str, variables: Mapping[str, object], authorization: str) -> Request:
+    body = orjson.dumps({"query": text, "operationName": operation, "variables": variables})
+    return Request("POST", "/graphql", body, authorization)
 
 
 def _draft(owner_id: str, run: str) -> dict[str, object]:
     return {
         "ownerId": owner_id,
-        "name": f"Bench {run} {COUNTER}",
+        "name": f"Bench {run} {COUNTER.decode()}",
         "description": "What it is for, in a sentence of the usual length.",
         "metadata": {"category": "bench", "tags": ["load", "write"]},
     }

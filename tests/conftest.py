@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.database",
     "tests.fixtures.world",
+    "tests.fixtures.lifespan",
     "tests.fixtures.server",
     "tests.fixtures.production",
     "tests.fixtures.embedded",

@@ -16,6 +16,10 @@ class Rest(BaseSettings):
         None, description="Day (UTC) on which REST v1 may go, told by the header Sunset; after 2026-11-20."
     )
 
+    legacy_call_retention_days: int = Field(
+        400, ge=30, le=36_500, description="Days that counts of who calls REST v1 are kept; never less than 30."
+    )
+
     @field_validator("rest_v1_sunset")
     @classmethod
     def _is_after_the_deprecation(cls, day: date | None) -> date | None:

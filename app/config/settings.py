@@ -87,6 +87,12 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
     cache_max_age: int = Field(
         0, ge=0, le=31_536_000, description="Seconds that a GET by id may be kept; 0: caches ask again each time."
     )
+    compress_from: int = Field(
+        1_400,
+        ge=0,
+        le=1_000_000_000,
+        description="Bytes from which on answers are compressed for who asks; 0: none are.",
+    )
     executor: Literal["compiled", "reference"] = Field(
         "compiled", description="What runs operations: plans of our own, or graphql-core alone, which is slower."
     )

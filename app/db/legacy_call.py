@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, TIMESTAMP, BigInteger, Date, Text, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, TIMESTAMP, BigInteger, Date, Integer, Text, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Database
@@ -50,6 +50,10 @@ REPORT = Statement(
     .group_by(c.user_id, users.c.name, users.c.email)
     .order_by(LAST.desc(), c.user_id),
 )
+FORGET = Statement(
+    "legacy_call.forget",
+    select(func.forget_legacy_calls(bindparam("days", type_=Integer), bindparam("most", type_=Integer))),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +89,7 @@ class SqlLegacyCalls:
     async def fetch_callers(self, since: date) -> list[LegacyCaller]:
         """Who called on that day or later, who called last first."""
         return [LegacyCaller(*row) for row in await self._database.fetch(REPORT, since=since)]
+
+    async def forget(self, days: int, most: int) -> int:
+        """How many counts older than so many days are gone now."""
+        return int((await self._database.fetch(FORGET, days=days, most=most))[0][0])

@@ -6,6 +6,7 @@ from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
 from app.db.feature import SqlFeatures
+from app.db.legacy_call import SqlLegacyCalls
 from app.db.security_event import SqlSecurityEvents
 from app.db.session import SqlSessions
 from app.db.user import SqlUsers
@@ -24,6 +25,7 @@ class Stores:
     security_events: SqlSecurityEvents
     api_tokens: SqlApiTokens
     sessions: SqlSessions
+    legacy_calls: SqlLegacyCalls
 
 
 def stores_on(database: Database) -> Stores:
@@ -36,4 +38,5 @@ def stores_on(database: Database) -> Stores:
         SqlSecurityEvents(database),
         SqlApiTokens(database, new_id),
         SqlSessions(database),
+        SqlLegacyCalls(database),
     )

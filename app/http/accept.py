@@ -15,12 +15,17 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str | None:
 
 
 def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
-    ranges = [found for part in accept.split(",") if part.strip() and (found := _range(part))]
+    ranges = read_ranges(accept)
     best = max(offered, key=lambda media: _quality(media, ranges))
     return best if _quality(best, ranges) > 0 else None
 
 
 _remembered = lru_cache(maxsize=256)(_preferred)
+
+
+def read_ranges(header: str) -> list[tuple[str, float]]:
+    """What is named, in its order, in small letters, each with its quality from 0 to 1."""
+    return [found for part in header.split(",") if part.strip() and (found := _range(part))]
 
 
 def _range(part: str) -> tuple[str, float] | None:

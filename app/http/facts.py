@@ -19,6 +19,7 @@ class Facts:
     operation: str | None = None
     decision: Decision | None = None  # of the rate limit, where it was asked
     route: str | None = None
+    plain: bool = False  # a secret may stand in the answer, beside what the caller said: never compressed (BREACH)
 
 
 def about(scope: Scope) -> Facts:

@@ -1,4 +1,4 @@
-"""The contract of REST for programs, /openapi.json, and for people, /docs: bytes that are made when the process starts.
+"""The contract of REST and of /auth for programs, /openapi.json, and for people, /docs: bytes that are made when the process starts.
 
 They are the same for all, so they need no token, and have nothing of anybody's in them.
 """
@@ -10,7 +10,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app.rest.openapi.document import as_json, document
+from app.rest.openapi.schemas import Document
 from app.rest.version import Version
+from app.web.auth_contract import auth_part
 from app.web.contract_page import HEADERS, page
 from app.web.respond import matches
 
@@ -19,8 +21,12 @@ ROUTES = (DOCUMENT, PAGE)
 CONTROL = "public, max-age=300"  # seconds: the next release may have another
 
 
+def contract(versions: tuple[Version, ...], product: str) -> Document:
+    return document(versions, product, auth_part)
+
+
 def contract_routes(versions: tuple[Version, ...], product: str) -> list[BaseRoute]:
-    found = document(versions, product)
+    found = contract(versions, product)
     return [
         _kept(DOCUMENT, as_json(found), "application/json", {}),
         _kept(PAGE, page(found).encode(), "text/html; charset=utf-8", HEADERS),

@@ -1,14 +1,19 @@
 """Serves the built GraphiQL page and its files under a strict policy; it must not build anything or speak GraphQL."""
 
+import os
 from functools import lru_cache
+from mimetypes import guess_type
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from app.http.encoding import preferred_coding
 
 STATIC: Final = Path(__file__).with_name("static")
 
@@ -30,6 +35,9 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+CODINGS: Final = {"br": ".br", "gzip": ".gz"}  # what the build lays beside files, the best one first
+PACKED: Final = frozenset({".js", ".css", ".ttf"})
 
 _HEADERS: Final = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -86,11 +94,35 @@ class _BuiltFiles(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
+        coding = _coding(Path(full_path), scope)
+        if coding is None:
+            response = super().file_response(full_path, stat_result, scope, status_code)
+        else:  # its own length, time and so tag
+            packed = f"{full_path}{CODINGS[coding]}"
+            response = super().file_response(packed, os.stat(packed), scope, status_code)
+            if response.status_code == 200:
+                response.headers["content-encoding"] = coding
+                response.headers["content-type"] = _media(Path(full_path))
+        if Path(full_path).suffix in PACKED:
+            response.headers["vary"] = "Accept-Encoding"
         # A worker obeys the policy of its own file, not the page's; so every file carries it.
         response.headers.update(_HEADERS)
         response.headers["cache-control"] = _cache_control(Path(full_path))
         return response
+
+
+def _coding(file: Path, scope: Scope) -> str | None:
+    """None where the file does not lie there compressed, or not so as the client wants it."""
+    accepted = Headers(scope=scope).get("accept-encoding")
+    if accepted is None or file.suffix not in PACKED:
+        return None
+    there = [coding for coding, suffix in CODINGS.items() if Path(f"{file}{suffix}").exists()]
+    return preferred_coding(accepted, there) if there else None
+
+
+def _media(file: Path) -> str:
+    media = guess_type(file.name)[0] or "application/octet-stream"
+    return f"{media}; charset=utf-8" if media.startswith("text/") else media
 
 
 def _cache_control(file: Path) -> str:

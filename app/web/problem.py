@@ -1,7 +1,7 @@
 """Failures as `application/problem+json` (RFC 9457), for what is not GraphQL."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import orjson
 import structlog
@@ -15,6 +15,27 @@ from app.http.refused import NONE, Refused
 log = structlog.get_logger()
 
 NO_STORE = {"cache-control": "no-store"}
+
+
+class Fault(TypedDict):
+    """One bad field: the rule that it breaks, and the bound where there is one."""
+
+    path: list[str | int]
+    issue: str
+    message: str
+    limit: int | None
+
+
+class PlainProblem(TypedDict):
+    """Of what is neither REST nor GraphQL."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Fault]
+    request_id: str
 
 
 def problem(error: Exception, request_id: str, token_sent: bool = False) -> Response:
@@ -37,7 +58,7 @@ def _headers(error: DomainError, token_sent: bool) -> Mapping[str, str]:
     return NONE
 
 
-def _errors(error: DomainError) -> list[dict[str, Any]]:
+def _errors(error: DomainError) -> list[Fault]:
     if not isinstance(error, InvalidInput):
         return []
     return [
@@ -47,10 +68,15 @@ def _errors(error: DomainError) -> list[dict[str, Any]]:
 
 
 def _response(
-    code: str, detail: str, errors: list[dict[str, Any]], request_id: str, headers: Mapping[str, str]
+    code: str, detail: str, errors: list[Fault], request_id: str, headers: Mapping[str, str]
 ) -> Response:
+    body = body_of(code, detail, errors, request_id)
+    return Response(orjson.dumps(body), body["status"], {**headers, **NO_STORE}, PROBLEM)
+
+
+def body_of(code: str, detail: str, errors: list[Fault], request_id: str) -> PlainProblem:
     known = CATALOGUE[code]
-    body = {
+    return {
         "type": page_of(code),
         "title": known.title,
         "status": known.status,
@@ -59,4 +85,3 @@ def _response(
         "errors": errors,
         "request_id": request_id,
     }
-    return Response(orjson.dumps(body), known.status, {**headers, **NO_STORE}, PROBLEM)

@@ -56,6 +56,8 @@ class Runner:
         found = await self._documents.find(asked)
         operation = self._engine.operation(found.text, asked.operation_name)
         caller.facts.operation = operation.name
+        if operation.mutates:  # some make tokens
+            caller.facts.plain = True
         self._admit(operation, caller)
         keyed = None
         if caller.key is not None and operation.mutates and caller.actor.user_id is not None:

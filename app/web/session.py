@@ -24,6 +24,7 @@ from app.web.problem import NO_STORE, problem
 from app.web.refresh_cookie import RefreshCookie
 from app.web.request import read_json_bytes
 from app.web.resource import Handler, Resource, origin_of
+from app.web.session_shapes import LoginBody, OwnSession, OwnSessions, TokenBody, Tokens, names_of
 
 MAX_BODY = 16_000  # bytes: the longest email and password in the longest escapes, and room
 ROUTES = ("/auth/login", "/auth/refresh", "/auth/logout", "/auth/sessions", "/auth/sessions/{id}")
@@ -60,14 +61,14 @@ class SessionEndpoints:
         self._events_of(facts.actor, facts.request_id, client_of(scope)).denied(error)
 
     async def _login(self, request: Request, headers: Headers) -> Response:
-        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), ("email", "password"))
+        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), *names_of(LoginBody))
         service = self._service_of(GUEST, origin_of(request))
         return _answer(_tokens(await service.login(sent["email"], sent["password"])))
 
     async def _refresh(self, request: Request, headers: Headers) -> Response:
         """What the cookie held goes back into the cookie, and nowhere else."""
         body = await read_json_bytes(request.receive, headers, MAX_BODY)
-        token, cookie = strings_of(body, (), ("refresh_token",)).get("refresh_token"), self._cookie
+        token, cookie = strings_of(body, *names_of(TokenBody)).get("refresh_token"), self._cookie
         kept = cookie.token(request) if cookie is not None and token is None else None
         service = self._service_of(GUEST, origin_of(request))
         if cookie is None or kept is None:
@@ -82,7 +83,7 @@ class SessionEndpoints:
     async def _logout(self, request: Request, headers: Headers) -> Response:
         """By the refresh token, whatever the access token has become; without one, by the access token; without that,
         by the cookie."""
-        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), (), ("refresh_token",))
+        sent = strings_of(await read_json_bytes(request.receive, headers, MAX_BODY), *names_of(TokenBody))
         token, response = sent.get("refresh_token"), Response(b"", 204, NO_STORE)
         if token is None and b"authorization" not in headers and self._cookie is not None:
             token = self._cookie.token(request)
@@ -116,7 +117,7 @@ def _session_id(text: str) -> SessionId:
     return SessionId(found)
 
 
-def _tokens(issued: Issued) -> dict[str, object]:
+def _tokens(issued: Issued) -> Tokens:
     return {
         "access_token": issued.access_token,
         "token_type": "Bearer",
@@ -126,7 +127,7 @@ def _tokens(issued: Issued) -> dict[str, object]:
     }
 
 
-def _shown(session: Session, current: SessionId | None) -> dict[str, object]:
+def _shown(session: Session, current: SessionId | None) -> OwnSession:
     return {
         "id": str(session.id),
         "created_at": session.created_at,
@@ -138,5 +139,5 @@ def _shown(session: Session, current: SessionId | None) -> dict[str, object]:
     }
 
 
-def _answer(body: dict[str, object]) -> Response:
+def _answer(body: Tokens | OwnSessions) -> Response:
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), 200, NO_STORE, "application/json")

@@ -31,8 +31,8 @@ def server(production: Production) -> Iterator[Serving]:
         yield serving
 
 
-def exporting(client: httpx.Client, server: Serving, form: str) -> httpx.Request:
-    headers = {"authorization": f"Bearer {server.production.token('user')}"}
+def exporting(client: httpx.Client, server: Serving, form: str, coding: str = "identity") -> httpx.Request:
+    headers = {"authorization": f"Bearer {server.production.token('user')}", "accept-encoding": coding}
     return client.build_request("GET", f"{server.url}{PATH}?format={form}", headers=headers)
 
 
@@ -46,14 +46,15 @@ def exports_logged(server: Serving) -> int:
     return server.log.read_text().count(PATH)
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_hundred_thousand_rows_take_a_few_pages_of_memory(server: Serving, form: str) -> None:
+@pytest.mark.parametrize(("form", "coding"), [("jsonl", "identity"), ("csv", "identity"), ("jsonl", "gzip")])
+def test_hundred_thousand_rows_take_a_few_pages_of_memory(server: Serving, form: str, coding: str) -> None:
     process = psutil.Process(server.pid)
     with httpx.Client(verify=PLAIN, timeout=60) as client:
         client.get(f"{server.url}/health/ready")
         before = most = process.memory_info().rss
         size = lines = 0
-        answer = client.send(exporting(client, server, form), stream=True)
+        answer = client.send(exporting(client, server, form, coding), stream=True)
+        assert answer.headers.get("content-encoding", "identity") == coding
         for piece in answer.iter_bytes(MEBIBYTE):
             size, lines = size + len(piece), lines + piece.count(b"\n")
             most = max(most, process.memory_info().rss)

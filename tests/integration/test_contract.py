@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from app.published import OPENAPI, StaleSchemaError, openapi_text
 from app.rest.version import current_version
 from tests.fixtures.rest import call, made
+from tests.fixtures.sessions import PASSWORD, send
 from tests.fixtures.world import World
 
 PUBLISHED = Path(__file__).parents[2] / "openapi.json"
@@ -54,6 +55,8 @@ async def test_page_needs_no_script_and_nothing_from_elsewhere(world: World) -> 
     assert not re.findall(r"<script|\ssrc=|\sstyle=|\son\w+=|href=\"https?:", answer.text)
     for route in current_version().routes.all:
         assert f"<code>{route.method} {route.path}</code>" in answer.text
+    for listed in ("POST /auth/login", "POST /auth/refresh", "POST /auth/logout", "DELETE /auth/sessions/{id}"):
+        assert f"<code>{listed}</code>" in answer.text
 
 
 async def test_every_reference_leads_somewhere_and_every_example_keeps_its_schema(world: World) -> None:
@@ -81,6 +84,39 @@ async def test_every_reference_leads_somewhere_and_every_example_keeps_its_schem
 
     walk(document)
     assert examples > 60
+
+
+async def test_logins_and_sessions_answer_as_the_document_says(people: World) -> None:
+    document = (await people.client.get("/openapi.json")).json()
+    email = {"email": "user@example.com"}
+    first = await send(people, "/auth/login", {**email, "password": PASSWORD})
+    token, access = first.json()["refresh_token"], f"Bearer {first.json()['access_token']}"
+    session = (await people.client.get("/auth/sessions", headers={"authorization": access})).json()["sessions"][0]
+    answers = [
+        ("/auth/login", "post", first),
+        ("/auth/login", "post", await send(people, "/auth/login", {**email, "password": "no"})),
+        ("/auth/login", "post", await send(people, "/auth/login", {**email, "pin": 1})),
+        ("/auth/refresh", "post", await send(people, "/auth/refresh", {"refresh_token": token})),
+        ("/auth/logout", "post", await send(people, "/auth/logout", {})),
+    ]
+    for method, path in (("get", "/auth/sessions"), ("delete", f"/auth/sessions/{session['id']}")):
+        template = "/auth/sessions/{id}" if method == "delete" else path
+        for _ in range(2):
+            answer = await people.client.request(method.upper(), path, headers={"authorization": access})
+            answers.append((template, method, answer))
+        answers.append((template, method, await people.client.request(method.upper(), path)))
+    assert [answer.status_code for _, _, answer in answers] == [200, 401, 400, 200, 401, 200, 200, 401, 204, 401, 401]
+    for path, method, answer in answers:
+        found = document["paths"][path][method]["responses"][str(answer.status_code)]
+        if "$ref" in found:
+            found = document["components"]["responses"][found["$ref"].rpartition("/")[2]]
+        assert {name for name in found["headers"] if name not in answer.headers} == set()
+        assert _undescribed(answer, found["headers"]) == set()
+        if "content" in found:
+            [media] = found["content"]
+            assert answer.headers["content-type"] == media
+            schema = {"components": document["components"], **found["content"][media]["schema"]}
+            Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(answer.json())
 
 
 async def test_answer_has_the_headers_that_the_document_demands(world: World) -> None:

@@ -1,9 +1,8 @@
 """Health and metrics: what a probe learns when all is well and when each thing that the server needs is away."""
 
 import asyncio
-import gc
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,16 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import ASGIApp, Message
 
 from app.main import create_app
 from app.wiring import Wiring
 from tests.fixtures.http import ADMIN, NAME
+from tests.fixtures.lifespan import started
 from tests.fixtures.server import free_port
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import World, settings_for
 
 WELL = {"database": "ok", "migrations": "ok", "redis": "ok"}
-
-
-@pytest.fixture
-def collector() -> Iterator[None]:
-    """The garbage collector as it was: the application tunes it as it starts."""
-    threshold = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 @asynccontextmanager
@@ -61,20 +51,6 @@ async def test_startup_is_over_when_the_application_has_started(world: World, co
         async with started(app):
             assert await look(client, "/health/startup") == (200, {"status": "ok"})
     assert world.wiring.database.pool.open == 0  # closed with the application
-
-
-@asynccontextmanager
-async def started(app: ASGIApp) -> AsyncIterator[None]:
-    """Speaks the lifespan part of ASGI."""
-    to_app: asyncio.Queue[Message] = asyncio.Queue()
-    from_app: asyncio.Queue[Message] = asyncio.Queue()
-    running = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, to_app.get, from_app.put))
-    await to_app.put({"type": "lifespan.startup"})
-    assert (await from_app.get())["type"] == "lifespan.startup.complete"
-    yield
-    await to_app.put({"type": "lifespan.shutdown"})
-    assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
-    await running
 
 
 async def test_without_postgresql_the_server_lives_and_is_not_ready(

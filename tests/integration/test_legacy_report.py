@@ -2,11 +2,17 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import asyncpg
+import pytest
+
 from app.db.legacy_call import SqlLegacyCalls
-from app.kernel.clock import new_id
+from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import UserId
 from app.legacy_report import line_of
+from app.main import create_app
+from tests.fixtures.lifespan import started
 from tests.fixtures.rest import V1, V2, call
+from tests.fixtures.waiting import eventually
 from tests.fixtures.world import World
 
 DAY = date(2026, 5, 1)
@@ -51,6 +57,30 @@ async def test_application_can_neither_take_counts_away_nor_give_them_to_another
     text = "SELECT privilege_type FROM information_schema.role_table_grants WHERE table_name = $1 AND grantee = $2"
     rows = await world.owner.fetch(text, "legacy_calls", "feature_api_app")
     assert {row[0] for row in rows} == {"SELECT", "INSERT"}
+
+
+async def test_counts_are_forgotten_when_they_are_old_and_no_statement_takes_younger_ones(world: World) -> None:
+    store, user, today = SqlLegacyCalls(world.wiring.database), world.users["user"], utc_now().date()
+    days = {age: today - timedelta(days=age) for age in (0, 30, 40, 41, 400)}
+    await store.note({(user, day, operation): (1, NOON) for day in days.values() for operation in ("a", "b")})
+    forgotten = [await store.forget(40, 3) for _ in range(3)]
+    left = await world.owner.fetch("SELECT day FROM legacy_calls ORDER BY day DESC")
+    assert (forgotten, [row[0] for row in left]) == ([3, 1, 0], [days[age] for age in (0, 0, 30, 30, 40, 40)])
+    for refused in ((29, 10), (30, 0), (30, 100_001)):
+        with pytest.raises(asyncpg.RaiseError):
+            await store.forget(*refused)
+
+
+async def test_the_server_forgets_counts_by_its_setting(world: World, collector: None) -> None:
+    today = utc_now().date()
+    ages = (today - timedelta(days=world.wiring.settings.legacy_call_retention_days + more) for more in (0, 1))
+    await world.wiring.stores.legacy_calls.note({(world.users["user"], day, "a"): (1, NOON) for day in ages})
+
+    async def is_forgotten() -> bool:
+        return bool(await world.owner.fetchval("SELECT count(*) = 1 FROM legacy_calls"))
+
+    async with started(create_app(world.wiring)):
+        await eventually(is_forgotten)
 
 
 async def test_report_has_a_line_for_each_caller_the_last_first(world: World) -> None:

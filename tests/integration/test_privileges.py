@@ -33,6 +33,7 @@ APP: Mapping[str, Mapping[str, str]] = {
     "api_tokens": {"INSERT": "", "SELECT": "", "UPDATE": "last_used_at revoked_at"},
     "audit_entries": {"INSERT": "", "SELECT": ""},
     "features": {"INSERT": "", "SELECT": "", "UPDATE": FEATURE},
+    "forget_legacy_calls()": {"EXECUTE": ""},
     "forget_security_events()": {"EXECUTE": ""},
     "idempotency_keys": {
         "DELETE": "",

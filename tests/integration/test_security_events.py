@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.embedded.postgres import Postgres
-from app.jobs.security_events import forget_events, keep_events
+from app.jobs.retention import keep_for
+from app.jobs.security_events import keep_events
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 from app.kernel.ids import global_id
@@ -263,7 +264,7 @@ async def test_forgetting_takes_what_is_older_than_the_retention_and_nothing_els
             forgotten.set()
         return number
 
-    job = asyncio.create_task(forget_events(forget, 40))
+    job = asyncio.create_task(keep_for(40, forget, "events"))
     await asyncio.wait_for(forgotten.wait(), 20)
     job.cancel()
     left = await world.owner.fetch("SELECT created_at FROM security_events ORDER BY created_at DESC")
@@ -284,7 +285,7 @@ async def test_the_job_forgets_again_after_the_database_was_away_or_refused() ->
         return 0
 
     with capture_logs() as logged:
-        job = asyncio.create_task(forget_events(forget, 365, retry=0))
+        job = asyncio.create_task(keep_for(365, forget, "events", retry=0))
         await asyncio.wait_for(done.wait(), 20)
         job.cancel()
     assert asked == [365] * 3

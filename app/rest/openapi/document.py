@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of both versions, made of their routes; nothing in it depends on settings or on the day."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import orjson
 from app.rest.openapi import headers
 from app.rest.openapi.answers import Answers, keyed, tags
 from app.rest.openapi.examples import BODIES, SENT
-from app.rest.openapi.schemas import Document, Schemas
+from app.rest.openapi.schemas import Document, Part, Schemas
 from app.rest.route import Route
 from app.rest.version import Version
 
@@ -26,22 +27,29 @@ TAGS = {
 }
 
 
-def document(versions: tuple[Version, ...], product: str) -> Document:
-    """`product`: the version that the document bears."""
+def document(versions: tuple[Version, ...], product: str, *beside: Callable[[Schemas], Part]) -> Document:
+    """`product`: the version that the document bears; `beside` make what is not REST's own."""
     schemas, paths, responses = Schemas(), dict[str, Document](), dict[str, Document]()
     for version in versions:
         answers = Answers(version, schemas)
         for route in version.routes.all:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(version, route, answers, schemas)
         responses |= answers.shared
+    parts = [part(schemas) for part in beside]
+    for part in parts:
+        responses |= part.responses
+    about = {**TAGS, **{part.tag: part.about for part in parts}}
     return {
         "openapi": "3.1.1",
         "info": {"title": "Feature API", "version": product, "description": ABOUT},
         "jsonSchemaDialect": DIALECT,
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": {path: {**_parameters(path), **operations} for path, operations in paths.items()},
+        "tags": [{"name": name, "description": text} for name, text in about.items()],
+        "paths": {
+            **{path: {**_parameters(path), **operations} for path, operations in paths.items()},
+            **{path: item for part in parts for path, item in part.paths.items()},
+        },
         "components": {
             "schemas": dict(sorted(schemas.found.items())),
             "responses": dict(sorted(responses.items())),
@@ -54,7 +62,7 @@ def document(versions: tuple[Version, ...], product: str) -> Document:
 
 def as_json(found: Document) -> bytes:
     """In lines, so that a difference shows where it is."""
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def _parameters(path: str) -> Document:

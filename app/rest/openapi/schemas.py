@@ -1,5 +1,6 @@
 """JSON Schemas of the types that handlers read and answer with, each once under its name."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -10,6 +11,16 @@ BOUNDS = {"ge": "minimum", "le": "maximum"}  # pydantic leaves them so where a v
 REFERENCE = "#/components/schemas/{model}"
 
 type Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of the document, beside the versions: what stands elsewhere under one tag. `responses` are for `components`."""
+
+    tag: str
+    about: str
+    paths: dict[str, Document]
+    responses: dict[str, Document]
 
 
 class Schemas:
