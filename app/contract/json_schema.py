@@ -27,8 +27,8 @@ class Way(Enum):
 
 
 class SchemaChanges:
-    """Between two documents, whose `$ref`s it follows: what both name alike is compared once for each way, and told of by
-    that name."""
+    """Between two documents, whose `$ref`s it follows: what both name alike is compared once for each way, and told of
+    by that name."""
 
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
@@ -85,9 +85,9 @@ class SchemaChanges:
         for name in before.keys() & after.keys():
             place = f"{where}.{name}"
             if name in needed and name not in needs:
-                yield _graded(way is Way.TAKEN, "PROPERTY_OPTIONAL", place, f"{name} may be missing now.", way)
+                yield _graded(way is Way.TAKEN, "PROPERTY_OPTIONAL", place, f"{name} is optional now.", way)
             elif name in needs and name not in needed:
-                yield _graded(way is Way.SENT, "PROPERTY_REQUIRED", place, f"{name} is always there now.", way)
+                yield _graded(way is Way.SENT, "PROPERTY_REQUIRED", place, f"{name} is required now.", way)
             yield from self.between(before[name], after[name], place, way)
 
     def _more(self, old: Schema, new: Schema, where: str, way: Way) -> Iterator[Change]:
