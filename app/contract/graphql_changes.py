@@ -78,7 +78,7 @@ def read_schema(text: str) -> GraphQLSchema:
 def graphql_changes(old: GraphQLSchema, new: GraphQLSchema, today: date) -> list[Change]:
     """The worst first. Of a schema by introspection, which shows no applied directives, none are compared."""
     found = [_judged(change, old, new, today) for change in found_by_graphql_core(old, new)]
-    found += [*_defaults(old, new), *_roots(old, new), *deprecation_changes(old, new)]
+    found += [*_values(old, new, found), *_roots(old, new), *deprecation_changes(old, new)]
     if _told_in_full(old) and _told_in_full(new):
         found += applied_changes(old, new)
     return in_order(_with_orphans(found, old))
@@ -124,12 +124,18 @@ def _is_sent(schema: GraphQLSchema, name: str) -> bool:
     )
 
 
-def _defaults(old: GraphQLSchema, new: GraphQLSchema) -> Iterator[Change]:
-    """What need not be given because it had a default, and has none any more."""
+def _values(old: GraphQLSchema, new: GraphQLSchema, found: Iterable[Change]) -> Iterator[Change]:
+    """What need not be given because it had a default, and has none any more; and types that became wider, of which
+    graphql-core says nothing where there is a default."""
+    told = {change.where for change in found if "CHANGED_KIND" in change.code}
     before, after = elements(old), elements(new)
     for where in before.keys() & after.keys():
         was, now = before[where], after[where]
-        if _is_required(now) and not _is_required(was) and str(_type(was)) == str(_type(now)):
+        if str(_type(was)) != str(_type(now)):
+            if where not in told:
+                message = f"{where} has changed type from {_type(was)} to {_type(now)}."
+                yield Change(Severity.SAFE, "ARG_CHANGED_KIND_SAFE", where, message)
+        elif _is_required(now) and not _is_required(was):
             message = f"{where} lost its default value, and must be given now."
             yield Change(Severity.BREAKING, "BECAME_REQUIRED", where, message, "Operations without it are refused.")
 
