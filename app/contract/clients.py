@@ -65,7 +65,7 @@ def judged_by_clients(
         if change.severity is Severity.SAFE:
             judged.append(change)
             continue
-        broken = [one for one in read if touches(change, one.usage)]
+        broken = [one for one in read if _breaks(change, one)]
         if _must_be_used(change) and not broken:
             unused = Severity.DANGEROUS if change.code == BEFORE_ITS_DAY else Severity.SAFE
             judged.append(change.as_(unused, f"{change.why} {NOBODY}".strip()))
@@ -83,6 +83,16 @@ def _must_be_used(change: Change) -> bool:
     return change.severity is Severity.BREAKING or "REMOVED" in change.code
 
 
+def _breaks(change: Change, one: _Read) -> bool:
+    """Of a value that is written out, the new schema itself says whether it will do."""
+    told = change.code == "ARG_CHANGED_KIND" or (
+        change.code == "FIELD_CHANGED_KIND"
+        and parent_of(change.where) in one.usage.written
+        and parent_of(change.where) not in one.usage.open
+    )
+    return touches(change, one.usage) and (one.refused or not told)
+
+
 def touches(change: Change, usage: Usage) -> bool:
     """May the change break an operation that uses so much of the old schema? Yes, if in doubt."""
     where, parent = change.where, parent_of(change.where)
@@ -92,6 +102,8 @@ def touches(change: Change, usage: Usage) -> bool:
         return parent in usage.coordinates and where not in usage.coordinates
     if change.code in ("REQUIRED_INPUT_FIELD_ADDED", "BECAME_REQUIRED"):
         return parent in usage.open or (parent in usage.written and where not in usage.coordinates)
+    if change.code == "FIELD_CHANGED_KIND" and parent in usage.written:
+        return True
     if change.code == "BECAME_ONE_OF":
         return where in usage.open or where in usage.written
     return where in usage.coordinates or where in usage.types or parent in usage.open
