@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from graphql import DocumentNode, GraphQLError
+from graphql import GraphQLError
 
 from app.context import ContextOf, OnceOf, RequestContext
 from app.engine.operation import Engine, Operation, RequestError
@@ -20,7 +20,7 @@ from app.http.facts import Facts
 from app.http.program import Program
 from app.http.refused import Refused
 
-type Seen = Callable[[str, str | None, DocumentNode, Program], None]
+type Seen = Callable[[str, str | None, Program], None]
 
 PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for guests by their address
 
@@ -83,7 +83,7 @@ class Runner:
             finally:
                 caller.facts.decision = context.rate_limit.decision
             if caller.actor.user_id is not None:  # else anybody could fill the table
-                self._seen(found.text, operation.name, operation.node, caller.program)
+                self._seen(found.text, operation.name, caller.program)
             if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
                 await self._documents.keep(found)
         if keyed is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from graphql import DocumentNode, GraphQLSchema, build_schema, parse
+from graphql import DocumentNode, GraphQLSchema, build_schema
 from structlog.testing import capture_logs
 
 from app.adapters import recorded_operations
@@ -35,7 +35,7 @@ class Store:
         return min(len(rows), self.room)
 
     def send(self, text: str, program: tuple[str, str] = WEB) -> None:
-        self.operations.seen(text, None, parse(text), program)
+        self.operations.seen(text, None, program)
 
 
 async def test_calls_are_added_up_by_document_and_client_and_written_once() -> None:
@@ -82,6 +82,17 @@ async def test_memory_is_bounded_and_what_is_known_goes_on_being_counted(monkeyp
         store.send(text)
     await store.operations.note()
     assert store.noted == [{("{ a }", "web"): 2}]
+
+
+async def test_documents_that_wait_are_bounded_in_all_their_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded_operations, "MOST_CHARACTERS", 10)
+    store = Store()
+    for text in ("{ a }", "{ b }", "{ c }", "{ a }"):
+        store.send(text)
+    await store.operations.note()
+    store.send("{ b }")  # what was written makes room
+    await store.operations.note()
+    assert store.noted == [{("{ a }", "web"): 2, ("{ b }", "web"): 1}, {("{ b }", "web"): 1}]
 
 
 async def test_long_documents_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
