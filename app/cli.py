@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
-from app.cli_published import published_commands
+from app.cli_operations import operation_commands, schema_commands
+from app.cli_published import openapi_commands
 from app.cli_transfer import add_transfer_commands
 from app.cli_user import user_commands
+from app.compared import compare_openapi
 from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
@@ -26,7 +28,7 @@ from app.kernel.errors import BadUserInput, InvalidInput, NotFound, Unavailable
 from app.legacy_report import fetch_report
 from app.local import local_servers
 from app.minting import MintingRefusedError, mint
-from app.published import OPENAPI, SCHEMA, StaleSchemaError
+from app.published import OPENAPI, StaleSchemaError
 from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
@@ -43,8 +45,6 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.add_typer(published_commands(SCHEMA, Path("schema.graphql"), "The published GraphQL schema."), name="schema")
-cli.add_typer(published_commands(OPENAPI, Path("openapi.json"), "The published document of REST."), name="openapi")
 keys_cli = typer.Typer(
     help="Keys that tokens are signed with, and those of encrypted columns. Use the servers' own settings.",
     no_args_is_help=True,
@@ -194,6 +194,9 @@ def legacy_report(
 
 
 add_transfer_commands(cli, _servers, people)
+cli.add_typer(schema_commands(_servers), name="schema")
+cli.add_typer(openapi_commands(OPENAPI, Path("openapi.json"), compare_openapi), name="openapi")
+cli.add_typer(operation_commands(_servers), name="operations")
 cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
 
 

@@ -17,6 +17,7 @@ from app.config.settings import Settings
 from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
 from app.jobs.notes import keep_notes
+from app.jobs.operations import FLUSH, purge_operations
 from app.jobs.partitions import keep_partitions
 from app.jobs.retention import keep_for
 from app.jobs.security_events import keep_events
@@ -59,7 +60,13 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         leaving,
     )
     endpoint = GraphQLEndpoint(
-        wiring.engine, wiring.documents, wiring.actors.of, wiring.context, wiring.once, _endpoint_settings(settings)
+        wiring.engine,
+        wiring.documents,
+        wiring.actors.of,
+        wiring.context,
+        wiring.once,
+        wiring.recorded_operations.seen,
+        _endpoint_settings(settings),
     )
 
     sign_on = wiring.sign_on
@@ -108,6 +115,10 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             ),
             asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
             asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
+            asyncio.create_task(keep_notes(wiring.recorded_operations.note, "operations", FLUSH)),
+            asyncio.create_task(
+                purge_operations(wiring.kept_operations.purge, utc_now, settings.operation_retention_days)
+            ),
             asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
             asyncio.create_task(purge_answers(wiring.kept_answers.purge, utc_now)),
         ]

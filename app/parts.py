@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from app.adapters.documents import RegisteredDocuments
 from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.redis_buckets import RedisBuckets
 from app.auth.key_ring import KeyRing, development_ring, read_ring
@@ -27,7 +28,8 @@ from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.clock import utc_now
-from app.telemetry import LegacyMetrics, RateLimitMetrics
+from app.telemetry import DocumentMetrics, LegacyMetrics, RateLimitMetrics
+from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
 MANY = 10_000  # requests an hour
@@ -48,6 +50,13 @@ def trusted_documents(settings: Settings, engine: Engine) -> dict[str, str]:
             reason = " ".join(error.errors[0].message.split())
             raise SettingsError(f"TRUSTED_DOCUMENTS_PATH: {name} cannot be run: {reason}") from None
     return by_every_id(documents)
+
+
+def documents_of(settings: Settings, engine: Engine, redis: Redis, registry: CollectorRegistry) -> Documents:
+    """Raises SettingsError."""
+    record, ttl = DocumentMetrics(registry).record, settings.persisted_query_ttl
+    store = RegisteredDocuments(redis, ttl, record) if ttl else None
+    return Documents(store, trusted_documents(settings, engine), settings.trusted_documents == "only")
 
 
 def effort_of(settings: Settings) -> Effort:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from app.adapters.attempts import LimitedAttempts
-from app.adapters.documents import RegisteredDocuments
+from app.adapters.recorded_operations import RecordedOperations
 from app.adapters.security_events import RecordedEvents
 from app.adapters.shared_buckets import SharedBuckets
 from app.auth.access_tokens import SignedAccessTokens
@@ -31,6 +31,7 @@ from app.db.feature import SqlFeatures
 from app.db.idempotency import SqlKeptAnswers
 from app.db.joined import JoinedDatabase
 from app.db.migrations import fetch_applied, newest
+from app.db.recorded_operation import SqlRecordedOperations
 from app.db.row_security import RowSecurity
 from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
@@ -57,6 +58,7 @@ from app.kernel.clock import new_id, utc_now
 from app.kernel.secret import ENTROPY
 from app.parts import (
     attempt_limits_of,
+    documents_of,
     effort_of,
     engine_limits_of,
     legacy_calls_of,
@@ -67,19 +69,16 @@ from app.parts import (
     redis_of,
     ring_of,
     tokens_of,
-    trusted_documents,
 )
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
 from app.telemetry import (
     DatabaseMetrics,
-    DocumentMetrics,
     EngineMetrics,
     HttpMetrics,
     RateLimitMetrics,
     SecurityMetrics,
 )
-from app.web.documents import Documents
 
 
 class Wiring:
@@ -98,6 +97,8 @@ class Wiring:
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
         self.legacy_calls = legacy_calls_of(stores.legacy_calls, self.registry)
+        self.kept_operations, one_of = SqlRecordedOperations(database), settings.operations_recorded
+        self.recorded_operations = RecordedOperations(self.kept_operations.note, core, one_of, utc_now)
         self.tokens = tokens_of(settings)
         self.api_token_actors = ApiTokenActors(
             stores.api_tokens.fetch_actor,
@@ -143,7 +144,7 @@ class Wiring:
             executor=settings.executor,
             on_executed=EngineMetrics(self.registry).record,
         )
-        self.documents = self._documents()
+        self.documents = documents_of(settings, self.engine, self.redis, self.registry)
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
@@ -209,11 +210,6 @@ class Wiring:
             api_tokens=SqlApiTokens(of(actor.widest([api_token_rules.OWN])), new_id),
             sessions=SqlSessions(of(session_rules.reaches_sessions_of(actor))),
         )
-
-    def _documents(self) -> Documents:
-        settings, record, ttl = self.settings, DocumentMetrics(self.registry).record, self.settings.persisted_query_ttl
-        store = RegisteredDocuments(self.redis, ttl, record) if ttl else None
-        return Documents(store, trusted_documents(settings, self.engine), settings.trusted_documents == "only")
 
     def _key_reader(self) -> KeyReader | None:
         """None where no key ring is given: then all keys are those of the settings."""

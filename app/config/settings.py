@@ -84,6 +84,12 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
     trusted_documents_path: Path | None = Field(
         None, description="Folder of .graphql files, or manifest of Apollo, Relay or GraphQL Code Generator."
     )
+    operations_recorded: int = Field(
+        1, ge=0, le=1_000_000, description="One of so many operations of users is recorded, without values; 0: none."
+    )
+    operation_retention_days: int = Field(
+        90, ge=1, le=3_650, description="Days that an operation which nobody sends any more is remembered."
+    )
     cache_max_age: int = Field(
         0, ge=0, le=31_536_000, description="Seconds that a GET by id may be kept; 0: caches ask again each time."
     )

@@ -152,6 +152,19 @@ legacy_calls = Table(
     Column("last_at", TIMESTAMP(timezone=True), nullable=False),
 )
 
+recorded_operations = Table(
+    "recorded_operations",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the document, in which no values are
+    Column("client_name", Text(collation="C"), primary_key=True),
+    Column("client_version", Text(collation="C"), primary_key=True),
+    Column("operation_name", Text),
+    Column("document", Text, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("first_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("last_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
+from app.http.program import PROGRAM
 from app.http.refused import Refused
 
 ONCE = frozenset(
     {b"authorization", b"content-type", b"content-length", b"idempotency-key"}
 )  # two of them could mean two things
 # Several are one list (RFC 9110 §5.3).
-LISTS = frozenset({b"accept", b"content-encoding", b"if-match", b"if-none-match", b"x-graphql-cost"})
+LISTS = frozenset({b"accept", b"content-encoding", b"if-match", b"if-none-match", b"x-graphql-cost"}) | PROGRAM
 
 type Headers = Mapping[bytes, str]  # by lower-case name
 

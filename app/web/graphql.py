@@ -18,11 +18,12 @@ from app.web.documents import Documents
 from app.web.graphiql import graphiql_page
 from app.http.facts import about
 from app.http.headers import Headers, read_headers
+from app.http.program import program_of
 from app.http.rate_headers import rate_limit_headers
 from app.http.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
-from app.web.run import Caller, Runner
+from app.web.run import Caller, Runner, Seen
 
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
@@ -52,12 +53,13 @@ class GraphQLEndpoint:
         actor_of: Callable[[str | None], Awaitable[Actor]],
         context_of: ContextOf,
         once: OnceOf,
+        seen: Seen,
         settings: EndpointSettings,
     ) -> None:
         self._actor_of, self._settings = actor_of, settings
         self._answers = Answers(settings.statuses)
         self._runner = Runner(
-            engine, documents, context_of, once, self._answers, settings.max_cost, settings.guests_introspect
+            engine, documents, context_of, once, seen, self._answers, settings.max_cost, settings.guests_introspect
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +97,8 @@ class GraphQLEndpoint:
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers, media: str) -> Answer:
         facts, safe = about(scope), scope["method"] != "POST"
         key = None if safe else headers.get(b"idempotency-key")
-        caller = Caller(facts.actor, facts, client_of(scope), safe, media == LEGACY, asks_for_cost(headers), key)
+        cost, program = asks_for_cost(headers), program_of(headers)
+        caller = Caller(facts.actor, facts, client_of(scope), safe, media == LEGACY, cost, key, program)
         if safe:
             parameters: Any = read_query(scope["query_string"], headers, self._settings.max_query_bytes)
         else:

@@ -14,6 +14,8 @@ OPEN = ("/graphql", "/auth/", "/api/", "/.well-known/")  # paths that pages of o
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT = (
     "Authorization",
+    "GraphQL-Client-Name",
+    "GraphQL-Client-Version",
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",

@@ -1,5 +1,7 @@
 """One GraphQL operation: from what is asked to what is answered. It knows HTTP only as far as GraphQL does."""
 
+from collections.abc import Callable
+
 from graphql import GraphQLError
 
 from app.context import ContextOf, OnceOf, RequestContext
@@ -15,7 +17,10 @@ from app.web.documents import Documents
 from app.web.dry_run import dry_run
 from app.web.once import keyed_mutation, run_once
 from app.http.facts import Facts
+from app.http.program import Program
 from app.http.refused import Refused
+
+type Seen = Callable[[str, str | None, Program], None]
 
 PERISHABLE = "rateLimit"  # a field whose answer is another each time, and for guests by their address
 
@@ -32,11 +37,12 @@ class Caller:
     legacy: bool
     wants_cost: bool
     key: str | None
+    program: Program
 
 
 class Runner:
     """`context_of` takes the actor, the request's id, the caller's address and the operation's cost in points;
-    `max_cost` in points; without `guests_introspect` the schema is shown only to those who have a token."""
+    `seen` is told of what users run; `max_cost` in points; without `guests_introspect` the schema is shown only to those who have a token."""
 
     def __init__(
         self,
@@ -44,12 +50,13 @@ class Runner:
         documents: Documents,
         context_of: ContextOf,
         once: OnceOf,
+        seen: Seen,
         answers: Answers,
         max_cost: int,
         guests_introspect: bool,
     ) -> None:
         self._engine, self._documents, self._context_of, self._answers = engine, documents, context_of, answers
-        self._max_cost, self._guests_introspect, self._once = max_cost, guests_introspect, once
+        self._max_cost, self._guests_introspect, self._once, self._seen = max_cost, guests_introspect, once, seen
 
     async def run(self, asked: Asked, caller: Caller) -> Answer:
         """Raises Refused, RequestError and DomainError."""
@@ -75,6 +82,8 @@ class Runner:
                 await context.rate_limit.charge(cost, dearest)
             finally:
                 caller.facts.decision = context.rate_limit.decision
+            if caller.actor.user_id is not None:  # else anybody could fill the table
+                self._seen(found.text, operation.name, caller.program)
             if found.register is not None and caller.actor.user_id is not None:  # else anybody could fill the store
                 await self._documents.keep(found)
         if keyed is not None:

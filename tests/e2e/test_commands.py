@@ -90,6 +90,7 @@ def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
     assert {name: set(group.commands) for name, group in groups.items()} == {
         "schema": {"export", "check"},
         "openapi": {"export", "check"},
+        "operations": {"list", "export", "unused-fields"},
         "keys": {"rotate", "list", "revoke", "new", "reencrypt"},
         "user": {"create", "list", "set-password", "set-role", "disable", "enable"},
     }

@@ -44,6 +44,7 @@ APP: Mapping[str, Mapping[str, str]] = {
     "make_audit_partitions()": {"EXECUTE": ""},
     "legacy_calls": {"INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "outbox": {"INSERT": "", "SELECT": ""},
+    "recorded_operations": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "refresh_tokens": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "nonce used_at"},
     "schema public": {"USAGE": ""},
     "sessions": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "expires_at last_used_at revoked_at"},

@@ -71,6 +71,7 @@ def store(owners_database: Database, planted: None) -> SqlEncrypted:
 def test_every_binary_column_is_registered_or_said_to_be_plain() -> None:
     """A column that is encrypted and forgotten here would be lost with the old key."""
     hashes = {"api_tokens.hash", "refresh_tokens.hash", "idempotency_keys.key_hash", "idempotency_keys.fingerprint"}
+    hashes.add("recorded_operations.hash")
     plain = hashes | {"refresh_tokens.nonce", "idempotency_keys.body"}  # an answer that holds a secret is never kept
     binary = {
         f"{table.name}.{column.name}"

@@ -1,12 +1,14 @@
 """The job that deletes ended sessions: as long as there are more, every hour, and again after any failure."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from app.jobs import idempotency
+from app.jobs import idempotency, operations
 from app.jobs.sessions import BATCH, purge_sessions
 from app.kernel.errors import Unavailable
 
@@ -51,7 +53,20 @@ async def test_job_asks_again_after_the_database_was_away_or_refused() -> None:
     assert [line["log_level"] for line in logged] == ["warning", "error", "warning"]
 
 
-async def test_job_of_kept_answers_goes_on_while_batches_are_full_and_after_any_failure() -> None:
+type PurgeBefore = Callable[[datetime, int], Awaitable[int]]
+
+
+@pytest.mark.parametrize(
+    ("start", "before"),
+    [
+        (lambda purge: idempotency.purge_answers(purge, lambda: NOW, hour=0, retry=0), NOW),
+        (lambda purge: operations.purge_operations(purge, lambda: NOW, 90, hour=0, retry=0), NOW - timedelta(days=90)),
+    ],
+    ids=["kept answers", "recorded operations"],
+)
+async def test_other_jobs_go_on_while_batches_are_full_and_after_any_failure(
+    start: Callable[[PurgeBefore], Coroutine[Any, Any, None]], before: datetime
+) -> None:
     asked: list[tuple[datetime, int]] = []
     outcomes: list[int | Exception] = [BATCH, 5, Unavailable("away"), OSError(), 0]
     done = asyncio.Event()
@@ -67,12 +82,12 @@ async def test_job_of_kept_answers_goes_on_while_batches_are_full_and_after_any_
         return outcome
 
     with capture_logs() as logged:
-        job = asyncio.create_task(idempotency.purge_answers(purge, lambda: NOW, hour=0, retry=0))
+        job = asyncio.create_task(start(purge))
         await asyncio.wait_for(done.wait(), 20)
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
             await job
-    assert asked == [(NOW, idempotency.BATCH)] * 6
+    assert asked == [(before, BATCH)] * 6
     assert [(line["log_level"], line.get("rows")) for line in logged] == [
         ("info", BATCH + 5),
         ("warning", None),
