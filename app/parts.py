@@ -28,7 +28,7 @@ from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.clock import utc_now
-from app.telemetry import DocumentMetrics, LegacyMetrics, RateLimitMetrics
+from app.telemetry.metrics import DocumentMetrics, LegacyMetrics, RateLimitMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 

@@ -72,7 +72,7 @@ from app.parts import (
 )
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
-from app.telemetry import (
+from app.telemetry.metrics import (
     DatabaseMetrics,
     EngineMetrics,
     HttpMetrics,

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.facts import FACTS, Facts
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
-from app.telemetry import REQUEST, AccessLog, HttpMetrics, hashed
+from app.telemetry.logs import REQUEST, AccessLog, hashed
+from app.telemetry.metrics import HttpMetrics
 from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one

@@ -13,7 +13,7 @@ import psutil
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import telemetry
+from app.telemetry import metrics as telemetry
 from tests.fixtures.embedded import soon
 from tests.fixtures.production import Production
 from tests.fixtures.server import ROOT, free_port, wait_until_ready
