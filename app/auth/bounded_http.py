@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator
 
 import httpx2
+from opentelemetry.propagate import inject
 
 MAX_ANSWER = 262_144  # bytes
 CONNECTIONS = 10  # at once, so that a slow server holds no more of ours
@@ -19,6 +20,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises httpx2.RemoteProtocolError for an answer that is compressed or too long."""
         request.headers["accept-encoding"] = "identity"
+        inject(request.headers)  # the trace, where there is one (W3C Trace Context)
         response = await self._inner.handle_async_request(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         if response.headers.get("content-encoding", "identity") != "identity":

@@ -50,6 +50,7 @@ def configure_logging(level: str, form: str) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # ours says more
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it says whom we ask, each time
     AccessLog.plain = not text and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
 
 

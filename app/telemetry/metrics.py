@@ -58,18 +58,32 @@ class DatabaseMetrics:
         self._of = cache(self._seconds.labels)
         self._connections = Gauge(
             "database_connections",
-            "Connections of the pool.",
-            ("state",),
+            "Connections of a pool: lent, open, and how many there may be at most.",
+            ("pool", "state"),
             registry=registry,
             multiprocess_mode="livesum",
+        )
+        self._waiting = Gauge(
+            "database_connection_waiters",
+            "Who waits for a connection of a pool.",
+            ("pool",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._failures = Counter(
+            "database_query_failures", "Statements that failed, by the error's class.", ("error",), registry=registry
         )
 
     def record(self, statement: str, seconds: float) -> None:
         self._of(statement).observe(seconds)
 
-    def connections(self, lent: int, open: int) -> None:
-        self._connections.labels("lent").set(lent)
-        self._connections.labels("open").set(open)
+    def failed(self, error: type[BaseException]) -> None:
+        self._failures.labels(error.__qualname__).inc()
+
+    def connections(self, pool: str, lent: int, open: int, most: int, waiting: int) -> None:
+        for state, number in (("lent", lent), ("open", open), ("max", most)):
+            self._connections.labels(pool, state).set(number)
+        self._waiting.labels(pool).set(waiting)
 
 
 class SecurityMetrics:

@@ -7,7 +7,7 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.facts import FACTS, Facts
+from app.http.facts import FACTS, Facts, route_of
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
 from app.telemetry.logs import REQUEST, AccessLog, hashed
@@ -51,7 +51,7 @@ class Observe:
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"]
-            route = facts.route or (scope["path"] if scope["path"] in self._routes else "other")
+            route = route_of(scope, self._routes)
             self._metrics.record(method, route, status, seconds)
             self._log.write(
                 {

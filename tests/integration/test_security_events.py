@@ -39,7 +39,7 @@ async def kept(world: World) -> list[tuple[Any, ...]]:
 def metric(world: World, name: str) -> float:
     [value] = [
         float(line.split()[-1])
-        for line in exposition(world.wiring.registry).decode().splitlines()
+        for line in exposition(world.wiring.observing.registry).decode().splitlines()
         if line.startswith(name + " ")
     ] or [0.0]
     return value
