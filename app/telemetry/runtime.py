@@ -68,20 +68,22 @@ class BatchMetrics:
 
 
 class JobMetrics:
+    """The label is `task`, since Prometheus has a `job` of its own."""
+
     def __init__(self, registry: CollectorRegistry, now: Callable[[], float] = time) -> None:
         self._now = now
-        self._runs = Counter("feature_api_job_runs", "Runs of a job.", ("job", "outcome"), registry=registry)
+        self._runs = Counter("feature_api_job_runs", "Runs of a job.", ("task", "outcome"), registry=registry)
         self._done = Gauge(
             "feature_api_job_last_success_timestamp_seconds",
             "When a job was last done, or its process began; the latest of all processes.",
-            ("job",),
+            ("task",),
             registry=registry,
             multiprocess_mode="livemax",
         )
         self._every = Gauge(
             "feature_api_job_interval_seconds",
             "How often a job shall be done.",
-            ("job",),
+            ("task",),
             registry=registry,
             multiprocess_mode="livemax",
         )

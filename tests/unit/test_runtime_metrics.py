@@ -54,7 +54,7 @@ async def test_run_of_a_job_is_counted_as_it_ended(registry: CollectorRegistry) 
         return number + 1
 
     def told(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"feature_api_job_{name}", {"job": "sweep", **labels})
+        return registry.get_sample_value(f"feature_api_job_{name}", {"task": "sweep", **labels})
 
     watched = Runs(JobMetrics(registry, lambda: now[0]), None).of("sweep", 60, work)
     now[0] = 200.0
