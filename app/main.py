@@ -131,7 +131,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             ),
             asyncio.create_task(
                 purge_operations(
-                    runs.of("old_operations", DAY, wiring.kept_operations.purge),
+                    runs.of("old_operations", HOUR, wiring.kept_operations.purge),
                     utc_now,
                     settings.operation_retention_days,
                 )
