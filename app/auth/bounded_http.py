@@ -32,7 +32,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         return response
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
-        """With the trace of whoever asks, where there is one (W3C Trace Context). Addresses hold codes: none is told."""
+        """With the trace of whoever asks, if there is one (W3C Trace Context). Addresses hold codes: none is told."""
         around = current()
         if around is None:
             inject(request.headers)

@@ -33,7 +33,7 @@ LABELS = {"job", "instance", "le"}  # that Prometheus adds, or a histogram
 
 
 @pytest.fixture(scope="module")
-def families(production: Production) -> Iterator[dict[str, set[str]]]:
+def families(production: Production) -> dict[str, set[str]]:
     """The labels of each series that a server has, of those that have some; all names."""
     collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     with production.serving(**collector) as serving:
@@ -47,7 +47,7 @@ def families(production: Production) -> Iterator[dict[str, set[str]]]:
             found.setdefault(family.name + end, set())
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
-    yield found
+    return found
 
 
 def filled(expression: str) -> str:
