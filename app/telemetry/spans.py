@@ -6,6 +6,7 @@ They hold names, numbers and words of ours: never a variable, a token, a literal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from os import urandom
 from typing import Any
 
@@ -92,6 +93,10 @@ class Recording(Span):
         """Not kept: nobody here makes one."""
 
 
+# Beside OpenTelemetry's own context: to ask that one takes ten times as long, and every statement asks.
+CURRENT: ContextVar[Recording | None] = ContextVar("span", default=None)
+
+
 class Recorder(Tracer):
     """Makes the first span of a trace, or of our part of it. Whether there shall be one is decided before: see
     Sampler."""
@@ -147,20 +152,21 @@ class Sampler:
 
 def current() -> Recording | None:
     """The span that is being recorded around here; one that has ended is none: a task may outlive its request."""
-    span = get_current_span()
-    return span if isinstance(span, Recording) and not span.ended else None
+    span = CURRENT.get()
+    return span if span is not None and not span.ended else None
 
 
 @contextmanager
 def entered(span: Recording) -> Iterator[Recording]:
     """Spans made in it are its children; it ends with the block."""
-    token = attach(set_span_in_context(span))
+    token, before = attach(set_span_in_context(span)), CURRENT.set(span)
     try:
         yield span
     except BaseException as error:
         span.fail(type(error))
         raise
     finally:
+        CURRENT.reset(before)
         detach(token)
         span.end()
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.facts import about, route_of
 from app.telemetry.logs import REQUEST
-from app.telemetry.spans import Recorder, Sampler, current
+from app.telemetry.spans import CURRENT, Recorder, Recording, Sampler
 
 ASKED = "feature_api.asked"  # the request itself, in what the middleware is shown
 CONTEXT = (b"traceparent", b"tracestate")
@@ -58,8 +58,8 @@ class Traced:
             await self._app(scope, receive, send)
 
     async def _inside(self, shown: Scope, receive: Receive, send: Send) -> None:
-        scope, span = shown[ASKED], current()
-        assert span is not None
+        scope, span = shown[ASKED], get_current_span()
+        assert isinstance(span, Recording)
         facts, context = about(scope), span.get_span_context()
         facts.trace_id = f"{context.trace_id:032x}"
         ids = {**REQUEST.get(), "trace_id": facts.trace_id, "span_id": f"{context.span_id:016x}"}
@@ -73,7 +73,11 @@ class Traced:
                 span.attributes["feature_api.request_id"] = facts.request_id
             await send(message)
 
-        await self._app(scope, receive, named)
+        before = CURRENT.set(span)
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            CURRENT.reset(before)
 
 
 def _described(scope: Scope) -> tuple[str, dict[str, Any]]:
