@@ -33,7 +33,7 @@ from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke,
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
 from app.serving import run_locally, serve_forever, serve_with_workers
-from app.telemetry import configure_logging
+from app.telemetry.logs import configure_logging
 from app.transfer import TransferError
 
 CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"

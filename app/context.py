@@ -13,6 +13,7 @@ from app.domain.security_event.service import SecurityEventService
 from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
+from app.kernel.around import Around
 from app.kernel.value import value
 
 
@@ -29,6 +30,7 @@ class RequestContext:
     security_event: SecurityEventService
     api_token: ApiTokenService
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it
+    around: Around | None = None  # looks on as its batches are loaded
 
 
 @value

@@ -16,18 +16,20 @@ from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
 from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
-from app.jobs.notes import keep_notes
+from app.jobs.notes import MINUTE, keep_notes
 from app.jobs.operations import FLUSH, purge_operations
-from app.jobs.partitions import keep_partitions
+from app.jobs.partitions import DAY, keep_partitions
 from app.jobs.retention import keep_for
+from app.jobs.runs import Runs
 from app.jobs.security_events import keep_events
-from app.jobs.sessions import purge_sessions
+from app.jobs.sessions import HOUR, purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.kernel.clock import utc_now
+from app.measuring import measuring
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
-from app.telemetry import exposition, metrics_are_shared
+from app.telemetry.metrics import exposition, metrics_are_shared
 from app.web.answer import Statuses
 from app.web.compress import Compress
 from app.web.contract import ROUTES as CONTRACT_ROUTES
@@ -38,6 +40,7 @@ from app.web.graphql import EndpointSettings, GraphQLEndpoint
 from app.web.health import Health
 from app.web.jwks import PATH as JWKS
 from app.web.jwks import jwks_route
+from app.web.measured import measured
 from app.web.observe import Observe
 from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
@@ -45,6 +48,7 @@ from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
 from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
 from app.web.sign_on import SignOnEndpoints
+from app.web.traced import Traced
 from app.wiring import Wiring
 
 HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
@@ -53,7 +57,7 @@ ROUTES = frozenset({"/graphql", "/metrics", *HEALTH, JWKS, *SESSION_ROUTES, *SIG
 
 def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The wiring is closed when the application is. `leaving`: is the process told to stop?"""
-    settings = wiring.settings
+    settings, observing = wiring.settings, wiring.observing
     health = Health(
         {"database": wiring.database_answers, "migrations": wiring.migrations_are_current},
         {"redis": wiring.redis_answers},
@@ -67,6 +71,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         wiring.once,
         wiring.recorded_operations.seen,
         _endpoint_settings(settings),
+        lambda run: measured(run, observing.operations, observing.traces),
     )
 
     sign_on = wiring.sign_on
@@ -93,37 +98,54 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         wiring.legacy_calls.count,
     )
 
-    def measure() -> None:
-        wiring.database_metrics.connections(wiring.row_security.lent, wiring.row_security.open)
-        wiring.security_events.count()
+    measure, runs = measuring(wiring), Runs(observing.jobs, observing.recorder)
 
     async def metrics(request: Request) -> Response:
         measure()
-        return Response(exposition(wiring.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(exposition(observing.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        stores = wiring.stores
+        stores, token_uses, legacy_calls = wiring.stores, wiring.api_token_actors.note_uses, wiring.legacy_calls.note
         jobs = [
-            asyncio.create_task(keep_partitions(stores.entries.make_partitions)),
+            asyncio.create_task(keep_partitions(runs.of("partitions", DAY, stores.entries.make_partitions))),
             asyncio.create_task(keep_events(wiring.security_events)),
             asyncio.create_task(
-                keep_for(settings.security_event_retention_days, stores.security_events.forget, "security events")
+                keep_for(
+                    settings.security_event_retention_days,
+                    runs.of("security_events", DAY, stores.security_events.forget),
+                    "security events",
+                )
             ),
             asyncio.create_task(
-                keep_for(settings.legacy_call_retention_days, stores.legacy_calls.forget, "calls of REST v1")
+                keep_for(
+                    settings.legacy_call_retention_days,
+                    runs.of("old_legacy_calls", DAY, stores.legacy_calls.forget),
+                    "calls of REST v1",
+                )
             ),
-            asyncio.create_task(keep_notes(wiring.api_token_actors.note_uses, "uses of API tokens")),
-            asyncio.create_task(keep_notes(wiring.legacy_calls.note, "calls of REST v1")),
-            asyncio.create_task(keep_notes(wiring.recorded_operations.note, "operations", FLUSH)),
+            asyncio.create_task(keep_notes(runs.of("token_uses", MINUTE, token_uses), "uses of API tokens")),
+            asyncio.create_task(keep_notes(runs.of("legacy_calls", MINUTE, legacy_calls), "calls of REST v1")),
             asyncio.create_task(
-                purge_operations(wiring.kept_operations.purge, utc_now, settings.operation_retention_days)
+                keep_notes(runs.of("operations", FLUSH, wiring.recorded_operations.note), "operations", FLUSH)
             ),
-            asyncio.create_task(purge_sessions(wiring.stores.sessions.purge, utc_now, settings.refresh_token_ttl)),
-            asyncio.create_task(purge_answers(wiring.kept_answers.purge, utc_now)),
+            asyncio.create_task(
+                purge_operations(
+                    runs.of("old_operations", HOUR, wiring.kept_operations.purge),
+                    utc_now,
+                    settings.operation_retention_days,
+                )
+            ),
+            asyncio.create_task(
+                purge_sessions(runs.of("sessions", HOUR, stores.sessions.purge), utc_now, settings.refresh_token_ttl)
+            ),
+            asyncio.create_task(purge_answers(runs.of("kept_answers", HOUR, wiring.kept_answers.purge), utc_now)),
         ]
         if wiring.key_reader:
-            jobs.append(asyncio.create_task(keep_signing_keys(wiring.key_reader.read, settings.signing_key_refresh)))
+            every = settings.signing_key_refresh
+            jobs.append(asyncio.create_task(keep_signing_keys(runs.of("keys", every, wiring.key_reader.read), every)))
+        if observing.export is not None:
+            jobs.append(asyncio.create_task(observing.export.run()))
         if metrics_are_shared():
             jobs.append(asyncio.create_task(keep_measured(measure)))
         gc.collect()
@@ -172,7 +194,9 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         app = TrustedProxies(app, settings.proxies)
     if settings.compress_from:
         app = Compress(app, settings.compress_from)
-    return Observe(app, wiring.http_metrics, ROUTES, SecurityHeaders(settings.hsts_max_age))
+    if observing.recorder is not None:
+        app = Traced(app, observing.recorder, observing.sampler, ROUTES)
+    return Observe(app, observing.http, ROUTES, SecurityHeaders(settings.hsts_max_age))
 
 
 def _endpoint_settings(settings: Settings) -> EndpointSettings:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from app.adapters.documents import RegisteredDocuments
 from app.adapters.legacy_calls import CountedLegacyCalls
 from app.adapters.redis_buckets import RedisBuckets
+from app.adapters.traced_redis import TracedRedis
 from app.auth.key_ring import KeyRing, development_ring, read_ring
 from app.auth.keys import KeysError, development_keys, read_keys
 from app.auth.passwords import Effort
@@ -28,7 +29,7 @@ from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits
 from app.engine.operation import Engine, RequestError
 from app.kernel.clock import utc_now
-from app.telemetry import DocumentMetrics, LegacyMetrics, RateLimitMetrics
+from app.telemetry.metrics import DocumentMetrics, LegacyMetrics, RateLimitMetrics
 from app.web.documents import Documents
 from app.web.manifest import ManifestError, by_every_id, read_manifest
 
@@ -160,12 +161,13 @@ def _of_act(name: str, limit: int) -> Policy:
     return Policy(name, limit, HOUR, lots=limit >= MANY)
 
 
-def redis_of(settings: Settings) -> Redis:
-    return Redis.from_url(_redis_url(settings), socket_timeout=1, socket_connect_timeout=1)
+def redis_of(settings: Settings, *, traced: bool = False) -> Redis:
+    return (TracedRedis if traced else Redis).from_url(_redis_url(settings), socket_timeout=1, socket_connect_timeout=1)
 
 
-def redis_buckets_of(settings: Settings, metrics: RateLimitMetrics) -> RedisBuckets:
-    return RedisBuckets(_redis_url(settings), settings.rate_limit_timeout, metrics.told, metrics.failed)
+def redis_buckets_of(settings: Settings, metrics: RateLimitMetrics, *, traced: bool = False) -> RedisBuckets:
+    client = TracedRedis if traced else Redis
+    return RedisBuckets(_redis_url(settings), settings.rate_limit_timeout, metrics.told, metrics.failed, client)
 
 
 def _redis_url(settings: Settings) -> str:

@@ -25,7 +25,7 @@ from app.main import create_app
 from app.minting import ROLES, mint
 from app.parts import pool_settings
 from app.seed.seed import seed
-from app.telemetry import configure_logging
+from app.telemetry.logs import configure_logging
 from app.web.connection import ConnectionLimits, guarded
 from app.web.protections import SecurityHeaders
 from app.wiring import Wiring

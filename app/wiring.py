@@ -8,7 +8,6 @@ from functools import partial
 from secrets import token_bytes
 from time import monotonic
 
-from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from app.adapters.attempts import LimitedAttempts
@@ -56,6 +55,7 @@ from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.kernel.secret import ENTROPY
+from app.observing import Observing
 from app.parts import (
     attempt_limits_of,
     documents_of,
@@ -72,13 +72,6 @@ from app.parts import (
 )
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
-from app.telemetry import (
-    DatabaseMetrics,
-    EngineMetrics,
-    HttpMetrics,
-    RateLimitMetrics,
-    SecurityMetrics,
-)
 
 
 class Wiring:
@@ -86,17 +79,16 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.registry = CollectorRegistry()
-        self.http_metrics = HttpMetrics(self.registry)
-        self.database_metrics = DatabaseMetrics(self.registry)
-        self.database = database = Database(pool_settings(settings), self.database_metrics.record)
-        database, walled = self.database, settings.database_row_security == "on"
+        self.observing = observing = Observing(settings)
+        self.database = database = Database(pool_settings(settings), observing.statement)
+        observing.explain_by(database)
+        walled = settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
-        self.redis = redis_of(settings)
+        self.redis = redis_of(settings, traced=observing.traces)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
-        self.security_events = RecordedEvents(stores.security_events.append, SecurityMetrics(self.registry), new_id)
-        self.legacy_calls = legacy_calls_of(stores.legacy_calls, self.registry)
+        self.security_events = RecordedEvents(stores.security_events.append, observing.security, new_id)
+        self.legacy_calls = legacy_calls_of(stores.legacy_calls, observing.registry)
         self.kept_operations, one_of = SqlRecordedOperations(database), settings.operations_recorded
         self.recorded_operations = RecordedOperations(self.kept_operations.note, core, one_of, utc_now)
         self.tokens = tokens_of(settings)
@@ -120,7 +112,7 @@ class Wiring:
             new_id,
             partial(token_bytes, ENTROPY),
         )
-        self._redis_buckets = redis_buckets_of(settings, RateLimitMetrics(self.registry))
+        self._redis_buckets = redis_buckets_of(settings, observing.rate_limits, traced=observing.traces)
         self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
         self.passwords = BoundedPasswords(effort_of(settings))
         self._session_ports = SessionPorts(
@@ -142,9 +134,9 @@ class Wiring:
             settings.max_tokens,
             suggestions=settings.environment == "development",
             executor=settings.executor,
-            on_executed=EngineMetrics(self.registry).record,
+            on_executed=observing.executed,
         )
-        self.documents = documents_of(settings, self.engine, self.redis, self.registry)
+        self.documents = documents_of(settings, self.engine, self.redis, observing.registry)
 
     def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
         """Of one operation that costs so many points; `client` is the caller's address."""
@@ -184,6 +176,7 @@ class Wiring:
             ),
             self.security_event_service(actor, request_id, client, stores),
             ApiTokenService(actor, means, request_id, client),
+            around=self.observing.batch,
         )
 
     def security_event_service(
@@ -241,6 +234,7 @@ class Wiring:
             await self.sign_on.provider.close()
         await self._redis_buckets.close()
         self.passwords.close()
+        await self.observing.close()
         await self.redis.aclose()
         await self.row_security.close()
         await self.database.close()

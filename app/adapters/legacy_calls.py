@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from app.kernel.clock import Clock
 from app.kernel.ids import UserId
-from app.telemetry import LegacyMetrics
+from app.telemetry.metrics import LegacyMetrics
 
 MOST = 10_000  # counts that wait: beyond, and with the database away, calls of who is not among them go uncounted
 

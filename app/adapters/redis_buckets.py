@@ -58,7 +58,14 @@ class RedisBuckets:
     """`timeout` in seconds. `told` hears whether Redis holds the buckets, at first and whenever that changes, and
     `failed` of each call that Redis left without an answer."""
 
-    def __init__(self, url: str, timeout: float, told: Callable[[bool], None], failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        told: Callable[[bool], None],
+        failed: Callable[[], None],
+        client: type[Redis] = Redis,
+    ) -> None:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -67,7 +74,7 @@ class RedisBuckets:
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 1),  # for a connection that ended while nobody used it
         )
-        self._redis = Redis.from_pool(pool)
+        self._redis = client.from_pool(pool)
         self._take = self._redis.register_script(TAKE)
         self._timeout, self._told, self._failed = timeout, told, failed
         self._failures = 0

@@ -13,7 +13,8 @@ from app.domain.security_event.rules import Flood, kept
 from app.kernel.clock import NewId
 from app.kernel.errors import BadUserInput, Unavailable
 from app.kernel.ids import SecurityEventId, parse_global_id
-from app.telemetry import SecurityMetrics, hashed
+from app.telemetry.logs import hashed
+from app.telemetry.metrics import SecurityMetrics
 
 log = structlog.get_logger("security")
 

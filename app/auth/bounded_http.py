@@ -4,6 +4,10 @@ import ssl
 from collections.abc import AsyncIterator
 
 import httpx2
+from opentelemetry.propagate import inject
+from opentelemetry.trace import SpanKind
+
+from app.telemetry.spans import current, entered
 
 MAX_ANSWER = 262_144  # bytes
 CONNECTIONS = 10  # at once, so that a slow server holds no more of ours
@@ -19,13 +23,27 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises httpx2.RemoteProtocolError for an answer that is compressed or too long."""
         request.headers["accept-encoding"] = "identity"
-        response = await self._inner.handle_async_request(request)
+        response = await self._sent(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.stream.aclose()
             raise httpx2.RemoteProtocolError("the answer is compressed, though nobody asked for that")
         response.stream = _Bounded(response.stream)
         return response
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        """With the trace of whoever asks, if there is one (W3C Trace Context). Addresses hold codes: none is told."""
+        around = current()
+        if around is None:
+            inject(request.headers)
+            return await self._inner.handle_async_request(request)
+        with entered(around.child(request.method, SpanKind.CLIENT)) as span:
+            inject(request.headers)
+            span.attributes["http.request.method"] = request.method
+            span.attributes["server.address"] = request.url.host
+            response = await self._inner.handle_async_request(request)
+            span.attributes["http.response.status_code"] = response.status_code
+            return response
 
     async def aclose(self) -> None:
         """See `shut`."""

@@ -90,6 +90,10 @@ class Provider:
         self._app: _App | None = None
         self._names_itself, self._until = False, 0.0
 
+    @property
+    def is_away(self) -> bool:
+        return self._breaker.is_open
+
     async def begin(self) -> Begun:
         async with self._asking():
             app = await self._known()

@@ -59,6 +59,11 @@ class StoredKeys:
         found = signer((open.stored for open in self._keys.values()), now)
         return None if found is None else self._keys[found.kid].key
 
+    def signing_since(self, now: datetime) -> datetime | None:
+        """When the key that signs was made."""
+        found = signer((open.stored for open in self._keys.values()), now)
+        return None if found is None else found.created_at
+
     def get(self, kid: str, now: datetime) -> OKPKey | None:
         found = self._keys.get(kid)
         return found.key if found is not None and verifies(found.stored, now) else None

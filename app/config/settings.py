@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.config.identity import Identity
 from app.config.limits import Limits
+from app.config.observing import Observing
 from app.config.protections import Protections
 from app.config.rest import Rest
 from app.config.single_sign_on import SingleSignOn
@@ -20,7 +21,7 @@ class SettingsError(Exception):
     """One line per setting that is wrong, with what to do about it."""
 
 
-class Settings(Identity, SingleSignOn, Limits, Protections, Rest):
+class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Observing):
     """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -1,7 +1,7 @@
 """Statements are run here: on a short connection of their own, or in the one transaction of a unit of work."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -15,7 +15,11 @@ from app.kernel.errors import Unavailable
 MAX_PREPARED = 400  # per connection; statements are one per shape of request, and clients choose the shapes
 
 type Rows = list[asyncpg.Record]
-type Observer = Callable[[str, float], None]  # (the statement's name, seconds)
+type Observer = Callable[[Statement, float, type[BaseException] | None], None]  # seconds; the error's class, if any
+
+
+def unobserved(statement: Statement, seconds: float, error: type[BaseException] | None) -> None:
+    """For whoever does not want to know."""
 
 
 class Transaction:
@@ -27,13 +31,19 @@ class Transaction:
     async def fetch(self, statement: Statement, **given: Any) -> Rows:
         return await _run(self._held, statement, given, self._prepare, self._observe)
 
+    async def explain(self, statement: Statement) -> Sequence[str]:
+        """The lines of the plan that holds for any values: no value is needed or shown, and nothing is run."""
+        await self._held.connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        prepared = await _prepared(self._held, statement)
+        nothing = f"({', '.join(['NULL'] * statement.width)})" if statement.width else ""
+        rows = await self._held.connection.fetch(f"EXPLAIN EXECUTE {prepared.get_name()}{nothing}")
+        return [str(row[0]) for row in rows]
+
 
 class Database:
     """Raises Unavailable where the server is away or slow; a broken law is an IntegrityConstraintViolationError."""
 
-    def __init__(
-        self, settings: PoolSettings, observe: Observer = lambda name, seconds: None, pool: Pool | None = None
-    ) -> None:
+    def __init__(self, settings: PoolSettings, observe: Observer = unobserved, pool: Pool | None = None) -> None:
         self.pool = Pool(settings) if pool is None else pool
         self.observe = observe
         self.begin = "BEGIN"
@@ -63,6 +73,13 @@ class Database:
                 await self.pool.drop(held)
             else:
                 self.pool.give(held)
+
+    async def explain(self, statement: Statement) -> Sequence[str]:
+        """See Transaction. Raises Unavailable, too where nothing may be prepared."""
+        if not self._prepare:
+            raise Unavailable("Without DATABASE_PREPARE there are no plans to look at.")
+        async with self.transaction() as transaction:
+            return await transaction.explain(statement)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -97,7 +114,7 @@ class Database:
 
 
 async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare: bool, observe: Observer) -> Rows:
-    started = time.perf_counter()
+    started, failed = time.perf_counter(), None
     arguments = statement.arguments(given)
     try:
         if not prepare:
@@ -109,8 +126,11 @@ async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare:
             if held.connection.is_in_transaction():
                 raise Unavailable("The database has just been changed: try again.") from error
             return await (await _prepared(held, statement)).fetch(*arguments)
+    except BaseException as error:
+        failed = type(error)
+        raise
     finally:
-        observe(statement.name, time.perf_counter() - started)
+        observe(statement, time.perf_counter() - started, failed)
 
 
 async def _prepared(held: Held, statement: Statement) -> Prepared:

@@ -66,6 +66,10 @@ class Pool:
     def open(self) -> int:
         return len(self._lent) + len(self._free)
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     async def take(self) -> Held:
         """Raises Unavailable where none can be had in time."""
         if self._closed:

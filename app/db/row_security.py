@@ -48,14 +48,10 @@ class RowSecurity:
     def on(self) -> bool:
         return self._pool is not None
 
-    @property
-    def lent(self) -> int:
-        """Connections in use, those of the database included."""
-        return self._database.pool.lent + (self._pool.lent if self._pool else 0)
-
-    @property
-    def open(self) -> int:
-        return self._database.pool.open + (self._pool.open if self._pool else 0)
+    def pools(self) -> dict[str, Pool]:
+        """Whatever is kept open, the database's own included."""
+        own = {"app": self._database.pool}
+        return own if self._pool is None else {**own, "guarded": self._pool}
 
     async def close(self) -> None:
         if self._pool is not None:

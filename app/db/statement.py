@@ -18,6 +18,11 @@ class Statement:
         self._order: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
         self._fixed: dict[str, Any] = {key: value for key, value in compiled.params.items() if value is not None}
 
+    @property
+    def width(self) -> int:
+        """How many values it takes."""
+        return len(self._order)
+
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the text. Raises KeyError for one that is missing."""
         fixed = self._fixed

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from aiodataloader import DataLoader
 
+from app.kernel.around import Around
+
 type Load[K, T] = Callable[[Sequence[K]], Awaitable[Sequence[T | None]]]
 type LoadFor[K, R, T] = Callable[[Sequence[K], R], Awaitable[Sequence[T | None]]]
 
@@ -14,6 +16,8 @@ class Context(Protocol):
 
     @property
     def memo(self) -> dict[object, object]: ...
+    @property
+    def around(self) -> Around | None: ...
 
 
 class Batch[K, T]:
@@ -26,7 +30,8 @@ class Batch[K, T]:
         self.method = method
 
     def load(self, context: Context, keys: Sequence[K], request: object) -> Awaitable[Sequence[T | None]]:
-        return self.method(context)(keys)
+        load = self.method(context)
+        return load(keys) if context.around is None else context.around(_name(load), len(keys), load(keys))
 
 
 class BatchFor[K, R, T]:
@@ -36,7 +41,10 @@ class BatchFor[K, R, T]:
         self.method = method
 
     def load(self, context: Context, keys: Sequence[K], request: R) -> Awaitable[Sequence[T | None]]:
-        return self.method(context)(keys, request)
+        load = self.method(context)
+        if context.around is None:
+            return load(keys, request)
+        return context.around(_name(load), len(keys), load(keys, request))
 
 
 def loader(
@@ -52,3 +60,8 @@ def loader(
 
     made = context.memo[batch, request] = DataLoader[Any, Any](load)
     return made
+
+
+def _name(load: object) -> str:
+    """The service's method."""
+    return str(getattr(load, "__qualname__", "batch"))

@@ -58,6 +58,10 @@ class Operation:
         return self.definition.name.value if self.definition.name else None
 
     @property
+    def kind(self) -> str:
+        return self.definition.operation.value
+
+    @property
     def mutates(self) -> bool:
         return self.definition.operation is OperationType.MUTATION
 
@@ -93,13 +97,17 @@ class Engine:
         self._limits, self._max_tokens, self._suggestions = limits, max_tokens, suggestions
         self._executor, self._rare, self._on_executed = executor, rare, on_executed
         self.documents: Cache[Document] = Cache(cached)
+        self.hits, self.misses = 0, 0  # of those
 
     def operation(self, text: str, name: str | None) -> Operation:
         """Raises RequestError where the text is not valid, or has no such operation, or several and no name."""
         document = self.documents.get(text)
         if document is None:
+            self.misses += 1
             document = self._read(text)
             self.documents.put(text, document, document.size)
+        else:
+            self.hits += 1
         if document.error:
             raise RequestError(document.error.phase, document.error.errors)  # anew: a traceback grows when raised again
         if name is None and len(document.operations) > 1:

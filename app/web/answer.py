@@ -62,7 +62,7 @@ class Answers:
         """Of a document that does not validate, or of variables that do not fit it."""
         return Answer(200 if legacy else self._statuses.validation, {"errors": refusals})
 
-    def to(self, error: Exception, legacy: bool, request_id: str) -> Answer:
+    def to(self, error: Exception, legacy: bool, incident: str) -> Answer:
         """Whatever was raised; what is no refusal of ours is logged and masked."""
         if isinstance(error, RequestError):
             refusals = errors.format_refusals(error.errors, error.phase)
@@ -77,7 +77,7 @@ class Answers:
         if isinstance(error, DomainError):
             return _turned_away(error)
         log.error("request failed", exc_info=error)
-        return Answer(500, _one(errors.internal(request_id)))
+        return Answer(500, _one(errors.internal(incident)))
 
 
 def _turned_away(error: DomainError) -> Answer:

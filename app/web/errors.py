@@ -27,9 +27,9 @@ def format_refusals(errors: Sequence[GraphQLError], phase: str) -> list[Formatte
     ]
 
 
-def format_failures(errors: Sequence[GraphQLError], request_id: str) -> list[Formatted]:
+def format_failures(errors: Sequence[GraphQLError], incident: str) -> list[Formatted]:
     """Errors of a request that was run, at their paths."""
-    return [_failure(error, request_id) for error in errors]
+    return [_failure(error, incident) for error in errors]
 
 
 def refusal(error: DomainError) -> Formatted:
@@ -41,22 +41,22 @@ def bad_request(message: str, code: str = "BAD_REQUEST") -> Formatted:
     return {"message": message, "extensions": {"code": code}}
 
 
-def internal(request_id: str) -> Formatted:
+def internal(incident: str) -> Formatted:
     """Nothing of the cause is told; whoever runs the server finds it by the id."""
     return {
-        "message": f"Something went wrong on our side. Whoever runs this server finds the cause by the id {request_id}.",
-        "extensions": {"code": "INTERNAL", "traceId": request_id},
+        "message": f"Something went wrong on our side. Whoever runs this server finds the cause by the id {incident}.",
+        "extensions": {"code": "INTERNAL", "traceId": incident},
     }
 
 
-def _failure(error: GraphQLError, request_id: str) -> Formatted:
+def _failure(error: GraphQLError, incident: str) -> Formatted:
     cause = cause_of(error)
     if cause is None:  # graphql-core's own complaint about a variable or an argument
         return _formatted(error, error.message, {"code": "BAD_USER_INPUT", **(error.extensions or {})})
     if isinstance(cause, DomainError):
         return _formatted(error, cause.message, {"code": cause.code, **cause.facts})
     log.error("resolver failed", path=error.path, exc_info=cause)
-    masked = internal(request_id)
+    masked = internal(incident)
     return _formatted(error, masked["message"], masked["extensions"])
 
 

@@ -23,6 +23,7 @@ from app.http.rate_headers import rate_limit_headers
 from app.http.refused import Refused
 from app.web.request import read_body, read_query
 from app.web.respond import Reply, respond, respond_to_get
+from app.web.measured import Run
 from app.web.run import Caller, Runner, Seen
 
 MODERN = "application/graphql-response+json"
@@ -55,12 +56,15 @@ class GraphQLEndpoint:
         once: OnceOf,
         seen: Seen,
         settings: EndpointSettings,
+        watched: Callable[[Run], Run] = lambda run: run,
     ) -> None:
+        """`watched` is given what runs an operation, and may look on."""
         self._actor_of, self._settings = actor_of, settings
         self._answers = Answers(settings.statuses)
-        self._runner = Runner(
+        runner = Runner(
             engine, documents, context_of, once, seen, self._answers, settings.max_cost, settings.guests_introspect
         )
+        self._run = watched(runner.run)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (await self._respond(scope, receive))(scope, receive, send)
@@ -80,7 +84,7 @@ class GraphQLEndpoint:
             facts.actor = await self._actor_of(headers.get(b"authorization"))
             answer = await self._answer(scope, receive, headers, media)
         except Exception as error:  # the outermost: whatever it is, the caller gets an answer of our form
-            answer = self._answers.to(error, media == LEGACY, facts.request_id)
+            answer = self._answers.to(error, media == LEGACY, facts.incident)
         limit = () if facts.decision is None else rate_limit_headers(facts.decision)
         if method == "POST":
             return respond(answer, media, limit)
@@ -105,7 +109,7 @@ class GraphQLEndpoint:
             parameters = await read_body(receive, headers, self._settings.max_body_bytes)
             if isinstance(parameters, list):
                 return await self._answer_each(parameters, caller)
-        return await self._runner.run(asked_of(parameters), caller)
+        return await self._run(asked_of(parameters), caller)
 
     async def _answer_each(self, batch: Sequence[object], caller: Caller) -> Answer:
         """One after the other, so that each is charged and mutations keep their order; 200, whatever became of each."""
@@ -119,9 +123,9 @@ class GraphQLEndpoint:
 
     async def _one_of_batch(self, parameters: object, caller: Caller) -> Answer:
         try:
-            return await self._runner.run(asked_of(parameters), caller)
+            return await self._run(asked_of(parameters), caller)
         except Exception as error:  # outermost for this one: the others are answered all the same
-            return self._answers.to(error, caller.legacy, caller.facts.request_id)
+            return self._answers.to(error, caller.legacy, caller.facts.incident)
 
 
 def _media(headers: Headers) -> str:

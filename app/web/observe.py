@@ -7,10 +7,11 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.facts import FACTS, Facts
+from app.http.facts import FACTS, Facts, route_of
 from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
-from app.telemetry import REQUEST, AccessLog, HttpMetrics, hashed
+from app.telemetry.logs import REQUEST, AccessLog, hashed
+from app.telemetry.metrics import HttpMetrics
 from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one
@@ -50,7 +51,7 @@ class Observe:
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"]
-            route = facts.route or (scope["path"] if scope["path"] in self._routes else "other")
+            route = route_of(scope, self._routes)
             self._metrics.record(method, route, status, seconds)
             self._log.write(
                 {

@@ -62,7 +62,8 @@ class Runner:
         """Raises Refused, RequestError and DomainError."""
         found = await self._documents.find(asked)
         operation = self._engine.operation(found.text, asked.operation_name)
-        caller.facts.operation = operation.name
+        caller.facts.operation, caller.facts.kind = operation.name, operation.kind
+        caller.facts.document = found.text
         if operation.mutates:  # some make tokens
             caller.facts.plain = True
         self._admit(operation, caller)
@@ -70,6 +71,7 @@ class Runner:
         if caller.key is not None and operation.mutates and caller.actor.user_id is not None:
             keyed = keyed_mutation(caller.actor, caller.key, operation, self._engine.schema, found.text, asked.variables)
         cost = operation.price.of(asked.variables)
+        caller.facts.cost = cost
         dearest = costliest(operation.price, asked.variables)
         context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
         perishable = PERISHABLE in found.text
@@ -103,7 +105,7 @@ class Runner:
             for cause in map(errors.cause_of, result.errors):
                 if isinstance(cause, DomainError):
                     context.security_event.denied(cause)
-            failures = errors.format_failures(result.errors, caller.facts.request_id)
+            failures = errors.format_failures(result.errors, caller.facts.incident)
             if result.data is None and all(error.path is None for error in result.errors):
                 return self._answers.of_refusals(failures, caller.legacy)  # of variables, before anything was run
             return self._answers.of(result.data, failures, extensions, caller.legacy)

@@ -12,6 +12,7 @@ from app.config.settings import Settings
 from app.serving import DRAIN
 from tests.fixtures.helm import CHART, SECRETS, Helm, Rendered, problems
 from tests.fixtures.kubernetes import Cluster, Object, kubernetes
+from tests.fixtures.promtool import check_expressions
 
 pytestmark = pytest.mark.usefixtures("helm_engine")
 VERSIONS = ["1.27", "1.31", "1.34", "1.37"]
@@ -210,6 +211,23 @@ def test_settings_reach_the_pod_as_they_are(helm: Helm) -> None:
     second = helm.upgrade({"config": {**config, "MAX_COST": 5_000}})
     sums = [one.one("Deployment")["spec"]["template"]["metadata"]["annotations"] for one in (first, second)]
     assert sums[0]["checksum/config"] != sums[1]["checksum/config"]  # a change rolls the pods
+
+
+def test_alerts_are_those_of_prometheus_for_this_release_alone(helm: Helm) -> None:
+    values = {"prometheusRule": {"enabled": True, "errorRatio": 0.07, "latencySeconds": 2}}
+    rendered = helm.render({**QUICK, **values}).one("PrometheusRule")
+    (ours,) = rendered["spec"]["groups"]
+    (given,) = yaml.safe_load((CHART.parents[1] / "ops/prometheus/feature-api.rules.yml").read_text())["groups"]
+    assert [rule.get("alert") for rule in ours["rules"]] == [rule.get("alert") for rule in given["rules"]]
+    name = rendered["metadata"]["name"]
+    expressions = {rule.get("alert", rule.get("record")): rule["expr"] for rule in ours["rules"]}
+    assert all(f'namespace="default",service="{name}"' in text for text in expressions.values())
+    assert not any("job=" in text for text in expressions.values())
+    assert expressions["FeatureApiErrors"].endswith("> 0.07")
+    assert expressions["FeatureApiOperationErrors"].endswith("> 0.07")
+    assert expressions["FeatureApiLatency"].endswith("> 2")
+    check_expressions(expressions.values())
+    assert ours["rules"][1]["annotations"] == given["rules"][1]["annotations"]
 
 
 def test_migration_that_fails_stops_the_roll_out(helm: Helm, cluster: Cluster) -> None:

@@ -73,7 +73,7 @@ class Noted(Database):
 
     def __init__(self, pool: Pool, failing: str | None) -> None:
         self.calls: list[str] = []
-        super().__init__(pool.settings, lambda name, seconds: self.calls.append(name))
+        super().__init__(pool.settings, lambda statement, seconds, error: self.calls.append(statement.name))
         self.pool, self._failing = pool, failing
 
     async def fetch(self, statement: Statement, **given: Any) -> Rows:

@@ -13,7 +13,7 @@ import psutil
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import telemetry
+from app.telemetry import metrics, runtime
 from tests.fixtures.embedded import soon
 from tests.fixtures.production import Production
 from tests.fixtures.server import ROOT, free_port, wait_until_ready
@@ -61,6 +61,7 @@ def test_workers_count_together_are_replaced_and_leave_together(production: Prod
         assert {ask(url) for _ in range(ASKED)} == {200}
         assert counted(url, "http_requests_total", route="/graphql") == ASKED
         assert counted(url, "http_request_duration_seconds_count", route="/graphql") == ASKED
+        assert counted(url, "feature_api_operation_seconds_count", operation="other") == ASKED
         assert counted(url, "database_connections", state="open") >= 1
         assert counted(url, "feature_api_rate_limit_backend", backend="redis") == 1
 
@@ -90,8 +91,9 @@ def test_workers_that_cannot_start_stop_the_server(production: Production) -> No
 
 def test_every_gauge_says_how_processes_add_up() -> None:
     registry = CollectorRegistry()
-    kinds = [found for name, found in vars(telemetry).items() if name.endswith("Metrics")]
-    assert len(kinds) > 4
+    modules = {**vars(metrics), **vars(runtime)}
+    kinds = [found for name, found in modules.items() if name.endswith("Metrics")]
+    assert len(kinds) > 10
     for kind in kinds:
         kind(registry)
     gauges = [found for found in registry._collector_to_names if isinstance(found, Gauge)]

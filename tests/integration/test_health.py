@@ -151,18 +151,19 @@ async def test_requests_are_counted_by_labels_that_no_client_can_multiply(world:
 
 
 async def test_statements_are_timed_by_their_names(world: World) -> None:
-    world.wiring.database.observe = world.wiring.database_metrics.record
+    world.wiring.database.observe = world.wiring.observing.statement
     for word in ("alpha", "beta", "gamma"):
         await world.data("query($f: FeatureFilter) { features(filter: $f) { nodes { id } } }", filter={"search": word})
         await world.data(f'{{ features(filter: {{search: "{word}"}}, first: {len(word)}) {{ nodes {{ id }} }} }}')
 
     found = await samples(world)
     assert found["database_query_duration_seconds_count"] == {("user.role",): 1.0, ("feature.page",): 6.0}
-    assert found["database_connections"] == {("lent",): 0.0, ("open",): 1.0}
+    assert found["database_connections"] == {("app", "lent"): 0.0, ("app", "open"): 1.0, ("app", "max"): 16.0}
+    assert found["database_connection_waiters"] == {("app",): 0.0}
 
 
 async def test_statement_that_fails_is_timed_as_well(world: World) -> None:
-    world.wiring.database.observe = world.wiring.database_metrics.record
+    world.wiring.database.observe = world.wiring.observing.statement
     await world.owner.execute("ALTER TABLE alembic_version RENAME TO moved")
     assert (await world.client.get("/health/ready")).status_code == 503
     assert (await samples(world))["database_query_duration_seconds_count"] == {("migrations.applied",): 2.0}

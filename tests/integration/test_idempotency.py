@@ -264,9 +264,9 @@ async def test_database_that_goes_away_before_the_commit_keeps_nothing(world: Wo
     observe = world.wiring.database.observe
     killed = asyncio.Event()
 
-    def watch(name: str, seconds: float) -> None:
-        observe(name, seconds)
-        if name == "feature.insert" and not killed.is_set():
+    def watch(statement: Statement, seconds: float, error: type[BaseException] | None) -> None:
+        observe(statement, seconds, error)
+        if statement.name == "feature.insert" and not killed.is_set():
             killed.set()
             for held in list(world.wiring.database.pool._lent):
                 held.connection.terminate()
@@ -428,7 +428,7 @@ async def test_keyed_request_stays_behind_the_wall_of_rows(world: World) -> None
             assert (again.content, again.headers[DONE]) == (first.content, "true")
         refused = (await created(walled, "mine")).json()["data"]["createFeature"]["userErrors"]
         assert [error["code"] for error in refused] == ["DUPLICATE_NAME"]
-        assert (wiring.database.pool.lent, wiring.row_security.lent) == (0, 0)
+        assert {name: pool.lent for name, pool in wiring.row_security.pools().items()} == {"app": 0, "guarded": 0}
     assert await names(world) == ["mine", "not mine", "posted", "created"]
 
 

@@ -100,4 +100,4 @@ async def test_reading_the_set_asks_the_database_nothing_and_is_counted_by_its_r
         await world.client.get(PATH)
     assert world.statements == []
     labels = {"method": "GET", "route": PATH, "status": "200"}
-    assert world.wiring.registry.get_sample_value("http_requests_total", labels) == 3
+    assert world.wiring.observing.registry.get_sample_value("http_requests_total", labels) == 3

@@ -181,7 +181,7 @@ def test_answers_carry_the_ids_that_the_log_has(observed: Observed) -> None:
 
 WRITES_ONE_LINE = """
 import sys, structlog
-from app.telemetry import configure_logging
+from app.telemetry.logs import configure_logging
 configure_logging("info", sys.argv[1])
 structlog.get_logger().debug("too low")
 try:

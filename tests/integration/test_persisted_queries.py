@@ -37,7 +37,9 @@ def with_text(text: str) -> dict[str, object]:
 
 
 def counted(world: World, outcome: str) -> float | None:
-    return world.wiring.registry.get_sample_value("feature_api_registered_documents_total", {"outcome": outcome})
+    return world.wiring.observing.registry.get_sample_value(
+        "feature_api_registered_documents_total", {"outcome": outcome}
+    )
 
 
 async def test_document_is_asked_for_then_told_then_known(world: World, text: str) -> None:

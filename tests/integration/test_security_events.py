@@ -17,7 +17,7 @@ from app.jobs.security_events import keep_events
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 from app.kernel.ids import global_id
-from app.telemetry import exposition
+from app.telemetry.metrics import exposition
 from tests.fixtures.database import in_database
 from tests.fixtures.faults import copied_database, killed, migrated_server, restarted, world_with
 from tests.fixtures.reading import copy, event_row
@@ -39,7 +39,7 @@ async def kept(world: World) -> list[tuple[Any, ...]]:
 def metric(world: World, name: str) -> float:
     [value] = [
         float(line.split()[-1])
-        for line in exposition(world.wiring.registry).decode().splitlines()
+        for line in exposition(world.wiring.observing.registry).decode().splitlines()
         if line.startswith(name + " ")
     ] or [0.0]
     return value

@@ -13,6 +13,7 @@ from app.engine.batched import batched
 @dataclass
 class Request:
     memo: dict[object, object] = field(default_factory=dict)
+    around: None = None
     calls: list[list[int]] = field(default_factory=list)
 
     async def doubles(self, keys: Sequence[int]) -> list[int | None]:

@@ -30,6 +30,7 @@ class Thing:
 class Request:
     things: dict[int, object] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict)
+    around: None = None
     calls: list[object] = field(default_factory=list)
     together: asyncio.Barrier | None = None
 

@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app import telemetry
 from app.adapters import legacy_calls
 from app.adapters.legacy_calls import CountedLegacyCalls
 from app.kernel.clock import new_id
 from app.kernel.errors import Unavailable
 from app.kernel.ids import UserId
-from app.telemetry import LegacyMetrics, exposition, hashed
+from app.telemetry import metrics as telemetry
+from app.telemetry.logs import hashed
+from app.telemetry.metrics import LegacyMetrics, exposition
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = NOON.date()

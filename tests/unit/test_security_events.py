@@ -16,7 +16,7 @@ from app.jobs.security_events import keep_events
 from app.kernel.clock import new_id
 from app.kernel.errors import Unavailable
 from app.kernel.ids import SecurityEventId, UserId
-from app.telemetry import SecurityMetrics
+from app.telemetry.metrics import SecurityMetrics
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ADA, BOB = UserId(UUID(int=1)), UserId(UUID(int=2))

@@ -1,83 +1,24 @@
-"""Logs and metrics: how they are written, and which there are (R61, R63)."""
+"""Metrics: which there are, by name and label (R61). What a client chooses is no label, or one of a bounded number."""
 
-import logging
 import os
-import sys
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from hashlib import sha256
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 from uuid import UUID
 
-import orjson
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from app.telemetry.logs import hashed
 
 # Folder of the metrics that the workers of one server share; prometheus_client reads it as it is imported.
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _collect: Callable[[CollectorRegistry], object] = MultiProcessCollector  # neither has types
 _forget: Callable[[int, str], object] = mark_process_dead
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-NO_REQUEST: Mapping[str, str] = MappingProxyType({})
-REQUEST: ContextVar[Mapping[str, str]] = ContextVar(
-    "request", default=NO_REQUEST
-)  # its ids, which each of its lines carries
 LEGACY_USERS = 1_000
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
-def configure_logging(level: str, form: str) -> None:
-    """`form`: json, text, or auto (text on a terminal). Everything that is logged goes to standard error."""
-    text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
-        _with_request,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    # Never the values of local variables: secrets are among them.
-    tracebacks = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    )
-    json: list[Any] = [tracebacks, structlog.processors.JSONRenderer(serializer=_dumps)]
-    last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)] if text else json
-    )
-    structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)  # what libraries log, in the same form
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
-        )
-    )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").disabled = True  # ours says more
-    AccessLog.plain = not text and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
-
-
-class AccessLog:
-    """One line per request. structlog's chain would take three times as long to write the same JSON."""
-
-    plain = False  # are lines JSON, and wanted?
-    _log = structlog.get_logger("access")
-
-    def write(self, facts: Mapping[str, object]) -> None:
-        if not self.plain:
-            self._log.info("request", **facts)
-            return
-        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        line = {**facts, "event": "request", **REQUEST.get(), "level": "info", "timestamp": stamp}
-        sys.stderr.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode())
 
 
 class HttpMetrics:
@@ -117,18 +58,32 @@ class DatabaseMetrics:
         self._of = cache(self._seconds.labels)
         self._connections = Gauge(
             "database_connections",
-            "Connections of the pool.",
-            ("state",),
+            "Connections of a pool: lent, open, and how many there may be at most.",
+            ("pool", "state"),
             registry=registry,
             multiprocess_mode="livesum",
+        )
+        self._waiting = Gauge(
+            "database_connection_waiters",
+            "Who waits for a connection of a pool.",
+            ("pool",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._failures = Counter(
+            "database_query_failures", "Statements that failed, by the error's class.", ("error",), registry=registry
         )
 
     def record(self, statement: str, seconds: float) -> None:
         self._of(statement).observe(seconds)
 
-    def connections(self, lent: int, open: int) -> None:
-        self._connections.labels("lent").set(lent)
-        self._connections.labels("open").set(open)
+    def failed(self, error: type[BaseException]) -> None:
+        self._failures.labels(error.__qualname__).inc()
+
+    def connections(self, pool: str, lent: int, open: int, most: int, waiting: int) -> None:
+        for state, number in (("lent", lent), ("open", open), ("max", most)):
+            self._connections.labels(pool, state).set(number)
+        self._waiting.labels(pool).set(waiting)
 
 
 class SecurityMetrics:
@@ -208,12 +163,6 @@ class RateLimitMetrics:
         self._fallbacks.inc()
 
 
-@lru_cache(10_000)
-def hashed(id: UUID) -> str:
-    """How logs name a user."""
-    return sha256(id.bytes).hexdigest()[:16]
-
-
 def metrics_are_shared() -> bool:
     return SHARED_METRICS in os.environ
 
@@ -229,11 +178,3 @@ def exposition(registry: CollectorRegistry) -> bytes:
 def forget_process(pid: int, folder: Path) -> None:
     """What a process that ended was holding is held no more; what it counted stays."""
     _forget(pid, str(folder))
-
-
-def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
-
-
-def _with_request(logger: object, method: str, event: Any) -> Any:
-    return {**event, **REQUEST.get()}

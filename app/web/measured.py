@@ -1,0 +1,76 @@
+"""What is told of each GraphQL operation: time, cost and errors by its name, and its span where there is a trace."""
+
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+
+from opentelemetry.trace import SpanKind
+
+from app.http.refused import Refused
+from app.kernel.errors import DomainError
+from app.telemetry.runtime import OperationMetrics
+from app.telemetry.spans import Recording, current, entered
+from app.web.answer import Answer
+from app.web.asked import Asked
+from app.web.run import Caller
+
+OURS = ("INTERNAL", "UNAVAILABLE")  # codes of errors that are not the caller's
+REFUSED = "REFUSED"  # what stands for the code of a document that does not parse or validate
+LONGEST = 100  # characters of a name
+
+type Run = Callable[[Asked, Caller], Awaitable[Answer]]
+
+
+def measured(run: Run, metrics: OperationMetrics, traced: bool) -> Run:
+    """`run` as Runner's."""
+
+    async def watched(asked: Asked, caller: Caller) -> Answer:
+        facts, started = caller.facts, time.perf_counter()
+        facts.operation, facts.document, facts.cost, facts.kind = None, "", None, None
+        code: str | None = REFUSED
+        try:
+            if traced and (around := current()) is not None:
+                answer = await _traced(around, asked, caller)
+            else:
+                answer = await run(asked, caller)
+            code = _code(answer)
+            return answer
+        except (DomainError, Refused) as error:
+            code = error.code
+            raise
+        finally:
+            user = caller.actor.user_id is not None
+            metrics.record(facts.operation, user, time.perf_counter() - started, facts.cost, code)
+
+    async def _traced(around: Recording, asked: Asked, caller: Caller) -> Answer:
+        with entered(around.child("GraphQL", SpanKind.INTERNAL)) as span:
+            try:
+                answer = await run(asked, caller)
+                if (code := _code(answer)) is not None:
+                    span.attributes["graphql.error.code"] = code
+                    if code in OURS:
+                        span.fail(code)
+                return answer
+            finally:
+                _describe(span, caller)
+
+    return watched
+
+
+def _describe(span: Recording, caller: Caller) -> None:
+    facts = caller.facts
+    if facts.kind is not None:
+        span.name = f"GraphQL {facts.kind}"
+        span.attributes["graphql.operation.type"] = facts.kind
+    if facts.operation is not None:
+        span.attributes["graphql.operation.name"] = facts.operation[:LONGEST]
+    if facts.document:
+        span.attributes["graphql.document.hash"] = f"sha256:{sha256(facts.document.encode()).hexdigest()}"
+    if facts.cost is not None:
+        span.attributes["graphql.operation.cost"] = facts.cost
+
+
+def _code(answer: Answer) -> str | None:
+    """Of the first error."""
+    errors = answer.body.get("errors") if isinstance(answer.body, dict) else None
+    return str(errors[0]["extensions"]["code"]) if errors else None
