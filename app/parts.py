@@ -132,6 +132,7 @@ def pool_settings(settings: Settings) -> PoolSettings:
         acquire_timeout=settings.database_acquire_timeout,
         statement_timeout=settings.database_statement_timeout,
         prepare=settings.database_prepare,
+        breaker_pause=settings.database_breaker_pause,
     )
 
 

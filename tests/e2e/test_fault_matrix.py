@@ -44,7 +44,7 @@ SILENCE, PARTING = 1.0, 2.0  # seconds that a statement may be silent beyond its
 DEADLINE = ACQUIRE + CONNECT + STATEMENT + SILENCE + PARTING  # until a caller knows that the database is away
 SLACK = 6.0  # seconds that a busy machine may take beside
 POINTS = 10_000  # a minute
-DEAR = "{ %s }" % " ".join(f"{alias}: features(first: 100) {{ nodes {{ id }} }}" for alias in "abc")
+DEAR = "".join(["{", *(f" {alias}: features(first: 100) {{ nodes {{ id }} }}" for alias in "abc"), "}"])
 
 type Outcome = Literal["done", "unavailable"]
 
