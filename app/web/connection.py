@@ -1,13 +1,14 @@
 """The HTTP connection: uvicorn's, with bounds on what a peer may send, how slowly, and how many peers there may be.
 
 uvicorn bounds neither the head of a request nor the time that head, body or an answer's way out may take, and its
-limit on connections answers without Retry-After. Nothing here costs a request that comes and goes in one piece.
+limits answer without Retry-After. Nothing here costs a request that comes and goes in one piece more than to be counted.
 """
 
 import asyncio
 import socket
 import struct
 from asyncio import TimerHandle
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,13 +21,17 @@ from app.web.protections import SecurityHeaders
 AHEAD = 64  # requests that a peer may send before the answer to the first; uvicorn keeps all that come
 LINGER_NOT = struct.pack("ii", 1, 0)
 RETRY_AFTER = 5  # seconds, for who comes when all connections are taken
+RETRY_SOON = 1  # seconds, for who comes when as many requests are under way as may be
+ALWAYS = (b"/health", b"/metrics")  # who asks how it is must hear it
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Times in seconds. From `connections` on a peer is told to wait, and from twice as many it is not even heard."""
+    """Times in seconds. From `connections` on a peer is told to wait, and from twice as many it is not even heard. From
+    `requests` under way on another one is told to wait; what waits for its peer, to send or to take, is not counted."""
 
     connections: int
+    requests: int
     headers: int
     header_bytes: int
     header_timeout: float
@@ -38,12 +43,22 @@ class _TooMuchError(Exception):
     """Raised through the parser, which takes it for a fault in the request and stops."""
 
 
-def guarded(limits: ConnectionLimits, protections: SecurityHeaders) -> type[asyncio.Protocol]:
-    """What uvicorn is to make for each connection."""
+class _Crowd:
+    """Of all connections: requests that wait for their peer."""
+
+    away = 0
+
+
+def guarded(
+    limits: ConnectionLimits, protections: SecurityHeaders, turned_away: Callable[[], None] = lambda: None
+) -> type[asyncio.Protocol]:
+    """What uvicorn is to make for each connection. `turned_away` hears of each request for which there was no room."""
 
     class Guarded(_GuardedProtocol):
         bounds = limits
         default_headers = protections.beside(())
+        crowd = _Crowd()
+        refused = staticmethod(turned_away)
 
     return Guarded
 
@@ -51,12 +66,14 @@ def guarded(limits: ConnectionLimits, protections: SecurityHeaders) -> type[asyn
 class _GuardedProtocol(HttpToolsProtocol):
     bounds: ConnectionLimits
     default_headers: tuple[tuple[bytes, bytes], ...]
+    crowd: _Crowd
+    refused: Callable[[], None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: TimerHandle | None = None  # of the head or the body that is on its way
         self._unread: TimerHandle | None = None  # of an answer that the peer does not take
-        self._in_head, self._in_body = False, False
+        self._in_head, self._in_body, self._stuck = False, False, False
         self._head = 0  # bytes of an unfinished head so far
         self._refusal = (400, "BAD_REQUEST", "This is no valid HTTP request.")
 
@@ -66,11 +83,14 @@ class _GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif len(self.connections) > self.bounds.connections:
             self.app = self._overloaded
+        self._served = self.app
         self._await(self.bounds.header_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         self._taken()
+        self.crowd.away -= self._in_body + self._stuck
+        self._in_body, self._stuck = False, False
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -95,10 +115,15 @@ class _GuardedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= AHEAD:
             raise _TooMuchError
         self._in_head, self._in_body, self._head = False, True, 0
+        under_way = len(self.tasks) - self.crowd.away
+        self.crowd.away += 1
+        full = under_way >= self.bounds.requests and not self.url.startswith(ALWAYS)
+        self.app = self._busy if full else self._served
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_body, self._head = False, 0
+        self.crowd.away -= 1
         self._arrived()
         super().on_message_complete()
 
@@ -116,10 +141,14 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._stuck = True
+        self.crowd.away += 1
         self._leave()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._stuck = False
+        self.crowd.away -= 1
         if not self.transport.is_closing():
             self._taken()
 
@@ -185,14 +214,24 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._leave()
 
     async def _overloaded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b'{"errors":[{"message":"Too many connections: try again.","extensions":{"code":"UNAVAILABLE"}}]}'
-        headers = [
+        await self._tell_to_wait(send, b"Too many connections: try again.", RETRY_AFTER, ((b"connection", b"close"),))
+
+    async def _busy(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The connection stays: to make another one would cost more than the answer."""
+        self.refused()
+        await self._tell_to_wait(send, b"Too many requests are under way: try again.", RETRY_SOON)
+
+    async def _tell_to_wait(
+        self, send: Send, message: bytes, seconds: int, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        body = b'{"errors":[{"message":"%b","extensions":{"code":"UNAVAILABLE","retryAfter":%d}}]}' % (message, seconds)
+        described = [
             (b"content-type", b"application/json; charset=utf-8"),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
-            (b"retry-after", b"%d" % RETRY_AFTER),
-            (b"connection", b"close"),
+            (b"retry-after", b"%d" % seconds),
+            *headers,
             *self.default_headers,
         ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.start", "status": 503, "headers": described})
         await send({"type": "http.response.body", "body": body})
