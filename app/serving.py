@@ -53,7 +53,7 @@ def serve_forever(
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=guarded(_connection_limits(settings), protections, wiring.http_metrics.turned_away),
+        http=guarded(_connection_limits(settings), protections, wiring.observing.http.turned_away),
         ws="none",
         timeout_keep_alive=settings.keep_alive_timeout,
         lifespan="on",

@@ -30,10 +30,6 @@ class Breaker:
             raise self.refusal()
         self._until = now + self._pause
 
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= FAILURES
-
     def refusal(self) -> Unavailable:
         left = self._until - self._monotonic() if self._failures >= FAILURES else 1
         return Unavailable(f"{self._name} cannot be reached at the moment: try again.", max(1, ceil(left)))
