@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
+.PHONY: help run test fuzz torture check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
 .PHONY: web clients audit lock image-test clean
 
 help: ## this list
@@ -26,6 +26,9 @@ test: $(DEV) $(PAGE) $(CLIENTS) ## the whole suite, against real PostgreSQL and 
 
 fuzz: $(DEV) ## random operations, both executors, in memory and on PostgreSQL: make fuzz CASES=20000 SEED=0 ON=both
 	@$(BIN)/python -m tests.differential $(or $(CASES),20000) --seed $(or $(SEED),0) --on $(or $(ON),both) $(ARGS)
+
+torture: $(DEV) ## servers and databases killed under load, then every acknowledged write looked for: make torture SECONDS=300
+	@$(BIN)/python -m tests.torture $(or $(SECONDS),300) $(ARGS)
 
 check: lint types imports ## format, lint, types, imports between layers, schema.graphql, openapi.json
 	$(BIN)/feature-api schema check

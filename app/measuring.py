@@ -12,6 +12,7 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
     def measure() -> None:
         for name, pool in wiring.row_security.pools().items():
             observing.database.connections(name, pool.lent, pool.open, pool.settings.size, pool.waiting)
+            observing.states.breaker(f"database_{name}", pool.breaker.is_open)
         wiring.security_events.count()
         observing.caches.measure("operations", engine.hits, engine.misses)
         if wiring.sign_on is not None:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from app.adapters.documents import RegisteredDocuments
 from app.adapters.legacy_calls import CountedLegacyCalls
+from app.adapters.redis_away import redis_at
 from app.adapters.redis_buckets import RedisBuckets
 from app.adapters.traced_redis import TracedRedis
 from app.auth.key_ring import KeyRing, development_ring, read_ring
@@ -131,6 +132,7 @@ def pool_settings(settings: Settings) -> PoolSettings:
         acquire_timeout=settings.database_acquire_timeout,
         statement_timeout=settings.database_statement_timeout,
         prepare=settings.database_prepare,
+        breaker_pause=settings.database_breaker_pause,
     )
 
 
@@ -162,7 +164,7 @@ def _of_act(name: str, limit: int) -> Policy:
 
 
 def redis_of(settings: Settings, *, traced: bool = False) -> Redis:
-    return (TracedRedis if traced else Redis).from_url(_redis_url(settings), socket_timeout=1, socket_connect_timeout=1)
+    return redis_at(_redis_url(settings), 1.0, TracedRedis if traced else Redis)
 
 
 def redis_buckets_of(settings: Settings, metrics: RateLimitMetrics, *, traced: bool = False) -> RedisBuckets:

@@ -46,12 +46,14 @@ def serve_forever(
     if listener is None:
         check_port(settings)
     leaving = threading.Event()
+    wiring = Wiring(settings)
+    protections = SecurityHeaders(settings.hsts_max_age)
     config = uvicorn.Config(
-        create_app(Wiring(settings), leaving.is_set),
+        create_app(wiring, leaving.is_set),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=guarded(_connection_limits(settings), SecurityHeaders(settings.hsts_max_age)),
+        http=guarded(_connection_limits(settings), protections, wiring.observing.http.turned_away),
         ws="none",
         timeout_keep_alive=settings.keep_alive_timeout,
         lifespan="on",
@@ -106,6 +108,7 @@ def check_port(settings: Settings) -> None:
 def _connection_limits(settings: Settings) -> ConnectionLimits:
     return ConnectionLimits(
         connections=settings.max_connections,
+        requests=settings.max_concurrent_requests,
         headers=settings.max_headers,
         header_bytes=settings.max_header_bytes + settings.max_query_bytes,
         header_timeout=settings.header_timeout,

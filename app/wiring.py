@@ -8,10 +8,9 @@ from functools import partial
 from secrets import token_bytes
 from time import monotonic
 
-from redis.exceptions import RedisError
-
 from app.adapters.attempts import LimitedAttempts
 from app.adapters.recorded_operations import RecordedOperations
+from app.adapters.redis_away import AWAY
 from app.adapters.security_events import RecordedEvents
 from app.adapters.shared_buckets import SharedBuckets
 from app.auth.access_tokens import SignedAccessTokens
@@ -226,7 +225,7 @@ class Wiring:
     async def redis_answers(self) -> bool:
         try:
             return bool(await self.redis.ping())
-        except RedisError:
+        except AWAY:
             return False
 
     async def close(self) -> None:

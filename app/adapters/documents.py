@@ -4,6 +4,7 @@ Redis is never needed: while it is away, what is in memory is found and the rest
 again. It is not trusted either: a text that does not have its hash is as good as none.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from typing import Literal
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from app.adapters.redis_away import AWAY
 
 log = structlog.get_logger()
 
 LONGEST = 20_000  # characters of one document
 CAPACITY = 4_000_000  # characters in memory, all in all
+PATIENCE = 1.0  # seconds that a call may take
 PAUSE = 5.0  # seconds in which Redis is not asked after it failed
 KEY = "feature-api:document:"
 
@@ -60,16 +63,18 @@ class RegisteredDocuments:
         self._record("registered")
         if self._now() >= self._again:
             try:
-                await self._redis.set(KEY + hash, text.encode(), ex=self._ttl)
-            except (RedisError, OSError, TimeoutError) as error:
+                async with asyncio.timeout(PATIENCE):
+                    await self._redis.set(KEY + hash, text.encode(), ex=self._ttl)
+            except AWAY as error:
                 self._pause(error)
 
     async def _fetch(self, hash: str) -> str | None:
         if self._now() < self._again:
             return None
         try:
-            found: bytes | str | None = await self._redis.getex(KEY + hash, ex=self._ttl)
-        except (RedisError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(PATIENCE):
+                found: bytes | str | None = await self._redis.getex(KEY + hash, ex=self._ttl)
+        except AWAY as error:
             self._pause(error)
             return None
         if found is None:

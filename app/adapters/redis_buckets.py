@@ -9,18 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
+from app.adapters.redis_away import AWAY, redis_at
 from app.domain.rate_limit.model import Policy, up
 
 log = structlog.get_logger()
 
 KEY = "feature-api:limit:"
 FAILURES = 3  # in a row, after which Redis counts as away
-CONNECTIONS = 16  # at most; who comes when all are taken waits for one
 PROBE = 0.5  # seconds between two looks whether it is back
 SHARE = 8  # of what is in the bucket, the part that one process may take ahead
 
@@ -66,15 +63,7 @@ class RedisBuckets:
         failed: Callable[[], None],
         client: type[Redis] = Redis,
     ) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 1),  # for a connection that ended while nobody used it
-        )
-        self._redis = client.from_pool(pool)
+        self._redis = redis_at(url, timeout, client)
         self._take = self._redis.register_script(TAKE)
         self._timeout, self._told, self._failed = timeout, told, failed
         self._failures = 0
@@ -91,7 +80,7 @@ class RedisBuckets:
                 granted, drops = await self._take(
                     keys=[KEY + key], args=[policy.limit, policy.window * 1000, need, want, back, SHARE]
                 )
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._count(error)
             return None
         self._failures = 0
@@ -115,7 +104,7 @@ class RedisBuckets:
     async def _probe(self) -> None:
         while True:
             await asyncio.sleep(PROBE)
-            with suppress(RedisError, OSError, TimeoutError):
+            with suppress(*AWAY):
                 async with asyncio.timeout(self._timeout):
                     await self._redis.set(KEY + "probe", 1, px=1)  # a replica answers PING too, and takes nothing
                 break

@@ -15,9 +15,9 @@ from authlib.integrations.starlette_client import OAuthError, StarletteOAuth2App
 from joserfc.errors import JoseError
 
 from app.auth.bounded_http import BoundedTransport
-from app.auth.breaker import Breaker
 from app.auth.claims import person_of
 from app.domain.session.model import Person
+from app.kernel.breaker import Breaker
 
 log = structlog.get_logger()
 

@@ -32,6 +32,9 @@ class Protections(BaseSettings):
         0, ge=0, le=63_072_000, description="Seconds for which browsers shall come by https only; 0: not told."
     )
     max_connections: int = Field(2_000, ge=1, le=1_000_000, description="Open connections; more are told to wait.")
+    max_concurrent_requests: int = Field(
+        200, ge=1, le=1_000_000, description="Requests that a process works on at once; more are told to wait."
+    )
     max_headers: int = Field(100, ge=10, le=10_000, description="Header fields of a request at most.")
     max_header_bytes: int = Field(
         32_768, ge=1_000, le=1_000_000, description="Longest head of a request, its query string not counted."

@@ -55,6 +55,9 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Observing):
     database_connect_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a new connection.")
     database_acquire_timeout: float = Field(5, gt=0, le=60, description="Seconds to wait for a free connection.")
     database_statement_timeout: float = Field(10, gt=0, le=600, description="Seconds until a statement is cut off.")
+    database_breaker_pause: float = Field(
+        2, gt=0, le=60, description="Seconds that a database which failed five times on end is left alone."
+    )
     database_prepare: bool = Field(True, description="Keep statements prepared; `false` behind PgBouncer.")
 
     redis_url: SecretStr | None = Field(

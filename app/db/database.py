@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from app.db.failure import AWAY, unavailable
+from app.db.failure import AWAY, is_lost
 from app.db.pool import Held, Pool, PoolSettings, Prepared
 from app.db.statement import Statement
 from app.kernel.errors import Unavailable
@@ -64,7 +64,7 @@ class Database:
             raise
         except AWAY as error:
             broken = not isinstance(error, asyncpg.PostgresError)  # the server answered: the session is in order
-            raise unavailable(error) from error
+            raise self.pool.failure(error) from error
         except asyncpg.PostgresError:
             broken = False
             raise
@@ -90,16 +90,17 @@ class Database:
             await held.connection.execute(self.begin)
             try:
                 yield Transaction(held, self._prepare, self.observe)
-            except Exception:  # whatever the block raised: nothing of it may stay
-                await held.connection.execute("ROLLBACK")
-                broken = False
+            except Exception as error:  # whatever the block raised: nothing of it may stay
+                if not is_lost(error):
+                    await held.connection.execute("ROLLBACK")
+                    broken = False
                 raise
             await held.connection.execute("COMMIT")
             broken = False
         except ValueError:
             raise
         except AWAY as error:
-            raise unavailable(error) from error
+            raise self.pool.failure(error) from error
         finally:
             if broken:
                 await self.pool.drop(held)

@@ -30,3 +30,10 @@ def unavailable(error: Exception) -> Unavailable:
     if isinstance(error, TOO_SLOW):
         return Unavailable("The database took too long, so the work was cut off: try again.")
     return Unavailable("The database cannot be reached at the moment: try again.")
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether the server has not answered: then nothing more is asked of the session."""
+    if isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, asyncpg.PostgresConnectionError)
+    return isinstance(error, AWAY) and not isinstance(error, ValueError)

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from app.db.database import Database, Rows, Transaction
-from app.db.failure import AWAY, unavailable
+from app.db.failure import AWAY, is_lost
 from app.db.pool import Held
 from app.db.statement import Statement
 from app.kernel.errors import DomainError, Unavailable
@@ -79,7 +79,7 @@ class JoinedDatabase(Database):
         try:
             await self._end("COMMIT")
         except AWAY as error:
-            raise unavailable(error) from error
+            raise self.pool.failure(error) from error
 
     async def undo(self) -> None:
         if self._open:
@@ -111,8 +111,12 @@ class JoinedDatabase(Database):
             await self.undo()
             raise
         except AWAY as error:
-            await self.undo()
-            raise unavailable(error) from error
+            if is_lost(error):
+                self._open = False
+                await self.pool.drop(self._held)
+            else:
+                await self.undo()
+            raise self.pool.failure(error) from error
         except Exception:  # whatever it is: nothing of the transaction may stay
             await self.undo()
             raise

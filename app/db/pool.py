@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from time import monotonic
 
 import asyncpg
 import orjson
@@ -16,6 +17,7 @@ import structlog
 
 from app.db.failure import AWAY, NO_ENTRY, unavailable
 from app.db.statement import Statement
+from app.kernel.breaker import Breaker
 from app.kernel.errors import Unavailable
 from app.kernel.json import Json, embed
 
@@ -37,6 +39,7 @@ class PoolSettings:
     acquire_timeout: float = 5.0
     statement_timeout: float = 10.0
     prepare: bool = True  # False behind PgBouncer in transaction mode
+    breaker_pause: float = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +54,7 @@ class Held:
 class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         self.settings = settings
+        self.breaker = Breaker("The database", monotonic, settings.breaker_pause)
         self._free: list[Held] = []
         self._lent: set[Held] = set()
         self._opening = 0
@@ -71,9 +75,10 @@ class Pool:
         return len(self._waiting)
 
     async def take(self) -> Held:
-        """Raises Unavailable where none can be had in time."""
+        """Raises Unavailable where none can be had in time, and at once while the database is known to be away."""
         if self._closed:
             raise Unavailable("The server is shutting down.")
+        self.breaker.admit()
         while self._free:
             held = self._free.pop()
             if not held.connection.is_closed():
@@ -83,15 +88,20 @@ class Pool:
             self._opening += 1
         elif (handed := await self._turn()) is not None:
             return handed
+        elif self.breaker.is_open:  # by now: who waited behind those who found out need not find out again
+            self._pass_on(None)
+            raise self.breaker.refusal()
         return await self._open()
 
     def give(self, held: Held) -> None:
-        """Takes a connection back."""
+        """Takes a connection back on which the server has answered."""
         self._lent.discard(held)
         if self._closed or held.connection.is_closed():
             held.connection.terminate()
             self._wake(None)
-        elif self._wake(held):
+            return
+        self.breaker.succeeded()
+        if self._wake(held):
             self._lent.add(held)
         else:
             self._free.append(held)
@@ -104,6 +114,20 @@ class Pool:
         self._closing.add(closing)
         closing.add_done_callback(self._room)
         await asyncio.shield(closing)
+
+    def failure(self, error: Exception) -> Unavailable:
+        """What a caller is told of it. Silence counts against the database, a connection that ended does not: the next
+        one shows what it means."""
+        if isinstance(error, TimeoutError):
+            self._count()
+        return unavailable(error)
+
+    def _count(self) -> None:
+        self.breaker.failed()
+        if self.breaker.is_open:  # what is free is as dead, and who took it would wait to find out
+            free, self._free = self._free, []
+            for held in free:
+                held.connection.terminate()
 
     async def close(self) -> None:
         """Closes what is free; what is lent is closed when it comes back."""
@@ -126,12 +150,14 @@ class Pool:
             held = Held(await _connect(self.settings))
         except NO_ENTRY as error:
             log.warning("no connection to the database", error=type(error).__name__, reason=str(error))
+            self._count()
             raise unavailable(error) from error
         finally:
             self._opening -= 1
             if held is None:
                 self._wake(None)
         self._lent.add(held)
+        self.breaker.succeeded()
         return held
 
     async def _turn(self) -> Held | None:

@@ -28,6 +28,11 @@ class HttpMetrics:
             "http_request_duration_seconds", "Time to answer.", labels, buckets=SECONDS, registry=registry
         )
         self._total = Counter("http_requests", "Requests answered.", labels, registry=registry)
+        self._turned_away = Counter(
+            "feature_api_requests_turned_away",
+            "Requests refused unread, since too many were under way.",
+            registry=registry,
+        )
         # Labels are few, and finding their children again costs more than to count.
         self._children = cache(lambda *found: (self._seconds.labels(*found), self._total.labels(*found)))
 
@@ -35,6 +40,9 @@ class HttpMetrics:
         seen, total = self._children(method if method in METHODS else "other", route, str(status))
         seen.observe(seconds)
         total.inc()
+
+    def turned_away(self) -> None:
+        self._turned_away.inc()
 
 
 class EngineMetrics:

@@ -132,7 +132,7 @@ class StateMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._breaker = Gauge(
             "feature_api_breaker_open",
-            "1 while a server of others is not asked, since it failed again and again.",
+            "1 while a server is not asked, since it failed again and again.",
             ("server",),
             registry=registry,
             multiprocess_mode="livemax",

@@ -1,13 +1,14 @@
 """The HTTP connection: uvicorn's, with bounds on what a peer may send, how slowly, and how many peers there may be.
 
 uvicorn bounds neither the head of a request nor the time that head, body or an answer's way out may take, and its
-limit on connections answers without Retry-After. Nothing here costs a request that comes and goes in one piece.
+limits answer without Retry-After. Nothing here costs a request that comes and goes in one piece more than to be counted.
 """
 
 import asyncio
 import socket
 import struct
 from asyncio import TimerHandle
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,17 +17,24 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.web.protections import SecurityHeaders
+from app.web.turned_away import tell_to_wait
 
 AHEAD = 64  # requests that a peer may send before the answer to the first; uvicorn keeps all that come
 LINGER_NOT = struct.pack("ii", 1, 0)
 RETRY_AFTER = 5  # seconds, for who comes when all connections are taken
+RETRY_SOON = 1  # seconds, for who comes when as many requests are under way as may be
+UNHEARD = 0.25  # seconds: refusing those who do not wait would else take the time of all who were let in
+SLOW = 0.25  # seconds after which a body keeps others waiting no longer
+ALWAYS = (b"/health", b"/metrics")  # who asks how it is must hear it
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Times in seconds. From `connections` on a peer is told to wait, and from twice as many it is not even heard."""
+    """Times in seconds. From `connections` on a peer is told to wait, and from twice as many it is not even heard. From
+    `requests` under way on another one is told to wait; what waits for its peer, to send or to take, is not counted."""
 
     connections: int
+    requests: int
     headers: int
     header_bytes: int
     header_timeout: float
@@ -38,12 +46,22 @@ class _TooMuchError(Exception):
     """Raised through the parser, which takes it for a fault in the request and stops."""
 
 
-def guarded(limits: ConnectionLimits, protections: SecurityHeaders) -> type[asyncio.Protocol]:
-    """What uvicorn is to make for each connection."""
+class _Crowd:
+    """Of all connections: requests that wait for their peer."""
+
+    away = 0
+
+
+def guarded(
+    limits: ConnectionLimits, protections: SecurityHeaders, told: Callable[[], None] = lambda: None
+) -> type[asyncio.Protocol]:
+    """What uvicorn is to make for each connection. `told` hears of each request for which there was no room."""
 
     class Guarded(_GuardedProtocol):
         bounds = limits
         default_headers = protections.beside(())
+        crowd = _Crowd()
+        turned_away = staticmethod(told)
 
     return Guarded
 
@@ -51,12 +69,15 @@ def guarded(limits: ConnectionLimits, protections: SecurityHeaders) -> type[asyn
 class _GuardedProtocol(HttpToolsProtocol):
     bounds: ConnectionLimits
     default_headers: tuple[tuple[bytes, bytes], ...]
+    crowd: _Crowd
+    turned_away: Callable[[], None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: TimerHandle | None = None  # of the head or the body that is on its way
         self._unread: TimerHandle | None = None  # of an answer that the peer does not take
-        self._in_head, self._in_body = False, False
+        self._in_head, self._in_body, self._refused = False, False, False
+        self._slow, self._stuck = False, False  # does a request wait for its peer, to send or to take?
         self._head = 0  # bytes of an unfinished head so far
         self._refusal = (400, "BAD_REQUEST", "This is no valid HTTP request.")
 
@@ -66,11 +87,14 @@ class _GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif len(self.connections) > self.bounds.connections:
             self.app = self._overloaded
+        self._served = self.app
         self._await(self.bounds.header_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         self._taken()
+        self.crowd.away -= self._slow + self._stuck
+        self._slow, self._stuck = False, False
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -79,8 +103,10 @@ class _GuardedProtocol(HttpToolsProtocol):
         if (self._in_head or self._in_body) and not self.transport.is_closing():  # a part, the rest is to come
             if self._in_head and self._head > self.bounds.header_bytes:
                 self._refuse(431, "HEADERS_TOO_LARGE", self._too_large)
+            elif self._timer is None and self._in_head:
+                self._await(self.bounds.header_timeout)
             elif self._timer is None:
-                self._await(self.bounds.header_timeout if self._in_head else self.bounds.body_timeout)
+                self._timer = self.loop.call_later(min(SLOW, self.bounds.body_timeout), self._slowly)
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -95,11 +121,17 @@ class _GuardedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= AHEAD:
             raise _TooMuchError
         self._in_head, self._in_body, self._head = False, True, 0
+        under_way = len(self.tasks) - self.crowd.away
+        full = under_way >= self.bounds.requests and not self.url.startswith(ALWAYS)
+        self.app = self._busy if full else self._served
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_body, self._head = False, 0
         self._arrived()
+        if self._slow:
+            self._slow = False
+            self.crowd.away -= 1
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -109,6 +141,14 @@ class _GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._leave()
+        elif self._refused:
+            self._refused = False
+            self.flow.pause_reading()
+            self.loop.call_later(UNHEARD, self._hear)
+
+    def _hear(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -116,10 +156,14 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._stuck = True
+        self.crowd.away += 1
         self._leave()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._stuck = False
+        self.crowd.away -= 1
         if not self.transport.is_closing():
             self._taken()
 
@@ -132,6 +176,11 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def _await(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _slowly(self) -> None:
+        self._slow = True
+        self.crowd.away += 1
+        self._await(max(0, self.bounds.body_timeout - SLOW))
 
     def _arrived(self) -> None:
         if self._timer is not None:
@@ -185,14 +234,11 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._leave()
 
     async def _overloaded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b'{"errors":[{"message":"Too many connections: try again.","extensions":{"code":"UNAVAILABLE"}}]}'
-        headers = [
-            (b"content-type", b"application/json; charset=utf-8"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"retry-after", b"%d" % RETRY_AFTER),
-            (b"connection", b"close"),
-            *self.default_headers,
-        ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        headers = ((b"connection", b"close"), *self.default_headers)
+        await tell_to_wait(send, b"Too many connections: try again.", RETRY_AFTER, headers)
+
+    async def _busy(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The connection stays: to make another one would cost more than the answer."""
+        self._refused = True
+        self.turned_away()
+        await tell_to_wait(send, b"Too many requests are under way: try again.", RETRY_SOON, self.default_headers)

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from app.auth.breaker import FAILURES, PAUSE
 from app.auth.pending import LIFETIME, Seal
 from app.auth.provider import KNOWN_FOR, Provider
+from app.kernel.breaker import FAILURES, PAUSE
 from app.kernel.clock import utc_now
 from tests.fixtures.provider import OTHER_KEY, Held
 from tests.fixtures.sessions import problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.auth.breaker import FAILURES, PAUSE, Breaker
+from app.kernel.breaker import FAILURES, PAUSE, Breaker
 from app.kernel.errors import Unavailable
 
 

@@ -10,11 +10,15 @@ PAUSE = 30.0  # seconds until one may try again
 
 
 class Breaker:
-    """`monotonic` in seconds; `name` is whom the caller is told to be away."""
+    """`monotonic` and `pause` in seconds; `name` is whom the caller is told to be away."""
 
-    def __init__(self, name: str, monotonic: Callable[[], float]) -> None:
-        self._name, self._monotonic = name, monotonic
+    def __init__(self, name: str, monotonic: Callable[[], float], pause: float = PAUSE) -> None:
+        self._name, self._monotonic, self._pause = name, monotonic, pause
         self._failures, self._until = 0, 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= FAILURES
 
     def admit(self) -> None:
         """Raises Unavailable while it is open. After the pause one alone is let through, until it is told how that
@@ -24,11 +28,7 @@ class Breaker:
         now = self._monotonic()
         if now < self._until:
             raise self.refusal()
-        self._until = now + PAUSE
-
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= FAILURES
+        self._until = now + self._pause
 
     def refusal(self) -> Unavailable:
         left = self._until - self._monotonic() if self._failures >= FAILURES else 1
@@ -36,7 +36,7 @@ class Breaker:
 
     def failed(self) -> None:
         self._failures += 1
-        self._until = self._monotonic() + PAUSE
+        self._until = self._monotonic() + self._pause
 
     def succeeded(self) -> None:
         self._failures = 0

@@ -1,0 +1,26 @@
+"""Redis as what is useful and never needed: bounded connections, bounded waits, and what is raised while it is away."""
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+CONNECTIONS = 16  # at most; who comes when all are taken waits for one
+
+# TimeoutError is an OSError. uvloop raises RuntimeError where it is told to write to a connection that was reset a
+# moment ago, and redis-py hands that on.
+AWAY = (RedisError, OSError, RuntimeError)
+
+
+def redis_at(url: str, timeout: float, client: type[Redis] = Redis) -> Redis:
+    """`timeout` in seconds bounds each step of a call: taking a connection, making one, the answer. redis-py's own
+    retries would make ten times that of it; one is for a connection that ended while nobody used it."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=timeout,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 1),
+    )
+    return client.from_pool(pool)
