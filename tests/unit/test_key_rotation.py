@@ -11,7 +11,7 @@ from joserfc import jws
 
 from app.auth.stored_keys import GAP, KeyMaker
 from app.auth.tokens import LEEWAY
-from app.domain.signing_key.rules import MARGIN, state_of
+from app.domain.signing_key.rules import MARGIN, signer, state_of, verifies
 from app.domain.signing_key.service import RotationRefusedError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id
@@ -155,6 +155,15 @@ async def test_key_neither_verifies_nor_is_published_from_its_end_on_though_nobo
     assert stored.public(clock.now) == []
     with pytest.raises(Unauthenticated):
         node.verifier.verify(token, clock.now)
+
+
+async def test_key_that_is_revoked_neither_signs_nor_verifies_by_the_rules_themselves() -> None:
+    clock = Clock()
+    store, _ = await a_signing_node(clock)
+    [key] = store.rows.values()
+    assert (signer([key], clock.now), verifies(key, clock.now)) == (key, True)
+    revoked = replace(key, revoked_at=clock.now)
+    assert (signer([revoked], clock.now), verifies(revoked, clock.now)) == (None, False)
 
 
 async def test_unknown_keys_ask_the_database_once_a_second_at_most() -> None:
