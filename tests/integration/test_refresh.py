@@ -184,6 +184,19 @@ async def test_ended_session_is_refused_and_no_reuse(people: World, ended: str) 
     assert events.kinds == []
 
 
+@pytest.mark.parametrize("spent", [False, True], ids=["unspent", "spent"])
+async def test_disabled_user_whose_session_is_alive_all_the_same_gets_nothing(people: World, spent: bool) -> None:
+    """As after a restore, during which no trigger has ended the session."""
+    service, _, events, token = await open_session(people)
+    if spent:
+        await service.refresh(token)
+    await people.owner.execute("UPDATE users SET disabled_at = now() WHERE id = $1", people.users["user"])
+    assert await alive(people) == 0
+    await people.owner.execute("UPDATE sessions SET revoked_at = NULL")
+    await refused(service, token)
+    assert events.kinds == []
+
+
 async def test_token_of_nobody_is_refused_and_ends_nothing(people: World) -> None:
     await login(people)
     for token in ("", "x", "a" * 43, "a" * 64, "a" * 101, "a" * 15_000, "é" * 43, "\0", "' OR 1=1 --"):

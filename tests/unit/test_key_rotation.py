@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from joserfc import jws
 
 from app.auth.stored_keys import GAP, KeyMaker
-from app.domain.signing_key.rules import MARGIN, state_of
+from app.auth.tokens import LEEWAY
+from app.domain.signing_key.rules import MARGIN, signer, state_of, verifies
 from app.domain.signing_key.service import RotationRefusedError
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id
@@ -124,6 +125,45 @@ async def test_remembered_tokens_of_a_revoked_key_are_forgotten_with_the_next_re
     assert token not in node.verifier._passed
     with pytest.raises(Unavailable):
         node.mint(USER)
+
+
+async def test_remembered_token_ends_with_its_key_though_nobody_reads_the_keys_again() -> None:
+    clock = Clock()
+    store, node = await a_signing_node(clock)
+    token = node.mint(USER)
+    kid = kid_of(token)
+    store.rows[kid] = replace(store.rows[kid], verifies_until=clock.now + timedelta(seconds=10))
+    await node.reader.read()
+    assert await node.actors.of(f"Bearer {token}") == Actor(USER, "USER")
+    clock.pass_(10 + LEEWAY - 0.001)
+    assert await node.actors.of(f"Bearer {token}") == Actor(USER, "USER")
+    clock.pass_(0.001)
+    with pytest.raises(Unauthenticated):
+        await node.actors.of(f"Bearer {token}")
+
+
+async def test_key_neither_verifies_nor_is_published_from_its_end_on_though_nobody_reads_the_keys_again() -> None:
+    clock = Clock()
+    store, node = await a_signing_node(clock)
+    token, stored = node.mint(USER), node.tokens.stored
+    kid = kid_of(token)
+    store.rows[kid] = replace(store.rows[kid], verifies_until=clock.now + timedelta(seconds=10))
+    await node.reader.read()
+    clock.pass_(9.999)
+    assert [key.kid for key in stored.public(clock.now)] == [kid] and stored.get(kid, clock.now) is not None
+    clock.pass_(0.001)
+    assert stored.public(clock.now) == []
+    with pytest.raises(Unauthenticated):
+        node.verifier.verify(token, clock.now)
+
+
+async def test_key_that_is_revoked_neither_signs_nor_verifies_by_the_rules_themselves() -> None:
+    clock = Clock()
+    store, _ = await a_signing_node(clock)
+    [key] = store.rows.values()
+    assert (signer([key], clock.now), verifies(key, clock.now)) == (key, True)
+    revoked = replace(key, revoked_at=clock.now)
+    assert (signer([revoked], clock.now), verifies(revoked, clock.now)) == (None, False)
 
 
 async def test_unknown_keys_ask_the_database_once_a_second_at_most() -> None:
