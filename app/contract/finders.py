@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from graphql import GraphQLSchema
+from graphql import GraphQLSchema, specified_directives
 from graphql.utilities.find_schema_changes import (
     BreakingChangeType,
     DangerousChangeType,
@@ -20,6 +20,7 @@ SEVERITIES = {
     DangerousChangeType: Severity.DANGEROUS,
     SafeChangeType: Severity.SAFE,
 }
+SPECIFIED = {f"@{directive.name}" for directive in specified_directives}
 # The texts begin with the coordinate, after words of their own; `Description of argument` writes it without a colon.
 PART = re.compile(
     r"(?:Description of (?:argument|field|input-field|enum value)|Argument|An? (?:required|optional) argument"
@@ -40,7 +41,10 @@ WHOLE: dict[str, re.Pattern[str]] = {  # these are about types
 
 
 def found_by_graphql_core(old: GraphQLSchema, new: GraphQLSchema) -> Iterator[Change]:
-    return map(change_of, find_schema_changes(old, new))
+    """Not of how a schema words a directive of the specification, which it may write out or leave to its readers."""
+    for change in map(change_of, find_schema_changes(old, new)):
+        if change.code != "DESCRIPTION_CHANGED" or change.where not in SPECIFIED:
+            yield change
 
 
 def change_of(found: SchemaChange) -> Change:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 from uuid import UUID
 
 import orjson
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from app.domain.feature import acts, rules
 from app.domain.feature.inputs import FeatureDraft
@@ -62,10 +62,17 @@ class ListV2(PageQuery, FilterQuery):
     sort: Sort = "created_at:desc"
 
 
+def whole(found: object) -> object:
+    """JSON has one kind of numbers: 4.0 is the integer 4 (JSON Schema, "integer")."""
+    return int(found) if isinstance(found, float) and found.is_integer() else found
+
+
 class RevertV2(Refuses):
     model_config = ConfigDict(strict=True)
 
-    version: Annotated[int, Field(ge=1, le=MAX_VERSION, description="The version to set it back to.")]
+    version: Annotated[
+        int, Field(ge=1, le=MAX_VERSION, description="The version to set it back to."), BeforeValidator(whole)
+    ]
 
 
 class FeatureV2(TypedDict):

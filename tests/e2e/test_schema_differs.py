@@ -32,6 +32,15 @@ EXPLAINED: dict[Difference, str] = {
         (DANGEROUS, SAFE, DANGEROUS),
     ): "who left it out said nothing, and now says that value",
     (("INPUT_FIELD_DEFAULT_VALUE_ADDED",), (DANGEROUS, SAFE, DANGEROUS)): "likewise",
+    (("INPUT_FIELD_DEFAULT_VALUE_ADDED",), (SAFE, SAFE, DANGEROUS)): "likewise, of one that was required",
+    (
+        ("BECAME_REQUIRED", "INPUT_FIELD_DEFAULT_VALUE_CHANGE"),
+        (BREAKING, DANGEROUS, DANGEROUS),
+    ): "non-null without its default: who leaves it out is refused",
+    (
+        ("OPTIONAL_INPUT_FIELD_ADDED",),
+        (DANGEROUS, DANGEROUS, SAFE),
+    ): "as graphql-core has it: a server of the old version, still there while the new one rolls out, refuses it",
     (("ARG_DEFAULT_VALUE_ADDED",), (SAFE, SAFE, DANGEROUS)): "it was required: nobody left it out",
     (
         ("ARG_DEFAULT_VALUE_CHANGE", "BECAME_REQUIRED"),

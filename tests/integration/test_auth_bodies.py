@@ -275,7 +275,7 @@ async def test_database_that_is_away_is_unavailable_with_when_to_come_back(peopl
             await away.client.delete("/auth/sessions/x", headers=bearer),
         ):
             assert problem(response) == (503, "UNAVAILABLE")
-            assert response.headers["retry-after"] == "1"
+            assert response.headers["retry-after"] in ("1", "2")  # 2: it is left alone for a while by now
             assert "127.0.0.1" not in response.text and "secret" not in response.text
     assert (await refresh(people, tokens["refresh_token"])).status_code == 200
 

@@ -46,7 +46,7 @@ def name(postgres: Postgres) -> Iterator[str]:
 async def mortal(postgres: Postgres, name: str, servers: Servers, tmp_path: Path) -> AsyncIterator[World]:
     """The application on a server that may be killed."""
     urls = in_database(postgres.app_url, name), in_database(postgres.owner_url, name)
-    async with world_with(*urls, servers.redis_url, tmp_path, active_feature_limit=100_000) as world:
+    async with world_with(*urls, servers.redis_url, tmp_path, active_feature_limit=100_000, user_points=10**9) as world:
         yield world
 
 

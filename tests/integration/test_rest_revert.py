@@ -39,10 +39,11 @@ async def test_revert_brings_back_all_that_a_version_was(world: World, walls: st
         await assert_sound(asked.owner)
 
 
-async def test_revert_to_what_it_is_changes_nothing(world: World) -> None:
+@pytest.mark.parametrize("version", [3, 3.0])  # one number in JSON
+async def test_revert_to_what_it_is_changes_nothing(world: World, version: float) -> None:
     id = await changed(world)
     async with nothing_written(world):
-        assert (await reverted(world, id, 3)).json()["data"]["version"] == 3
+        assert (await reverted(world, id, version)).json()["data"]["version"] == 3
 
 
 async def test_revert_of_a_revert_is_the_way_back(world: World) -> None:
