@@ -14,15 +14,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config.rest import V1_DEPRECATED
 from app.config.settings import Settings
+from app.jobs.again import DAY, HOUR
 from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
 from app.jobs.notes import MINUTE, keep_notes
 from app.jobs.operations import FLUSH, purge_operations
-from app.jobs.partitions import DAY, keep_partitions
+from app.jobs.partitions import keep_partitions
 from app.jobs.retention import keep_for
 from app.jobs.runs import Runs
 from app.jobs.security_events import keep_events
-from app.jobs.sessions import HOUR, purge_sessions
+from app.jobs.sessions import purge_sessions
 from app.jobs.signing_keys import keep_signing_keys
 from app.kernel.clock import utc_now
 from app.measuring import measuring

@@ -42,7 +42,8 @@ class Caller:
 
 class Runner:
     """`context_of` takes the actor, the request's id, the caller's address and the operation's cost in points;
-    `seen` is told of what users run; `max_cost` in points; without `guests_introspect` the schema is shown only to those who have a token."""
+    `seen` is told of what users run; `max_cost` in points; without `guests_introspect` the schema is shown only to
+    those who have a token."""
 
     def __init__(
         self,
