@@ -1,17 +1,15 @@
 """Statements that read audit entries, and the one that makes their partitions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
-import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Integer, Text, Uuid, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from app.db import excerpt, keyset
-from app.db.database import Database, Rows
+from app.db.database import Database
 from app.db.excerpt import Excerpts
-from app.db.reading import Reading, Readings
+from app.db.reading import Found, Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import audit_entries
 from app.domain.audit.model import (
@@ -128,22 +126,15 @@ class SqlEntries:
         rows = await self._database.fetch(MAKE_PARTITIONS, months_ahead=months_ahead)
         return int(rows[0][0])
 
-    async def _fetch(
-        self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]
-    ) -> tuple[Rows, Callable[[asyncpg.Record], Any], int]:
-        """Rows, what makes an object or an excerpt of each, and the place of the parent's id in them."""
-        values, shape, want = values_of(scope), keyset.shape_of(request.window), request.want
-        names, binds = tuple(values), {**values, **keyset.page_binds(request.window), **binds}
-        if found := READINGS.excerpts(want):
-            excerpts, words = found
-            statement = page_statement(names, shape, scope.parent, excerpts)
-            rows = await self._database.fetch(statement, **binds, **words)
-            if excerpt.complete(rows):
-                return rows, excerpt.make, excerpt.PARENT
-        reading = READINGS.of(want)
-        statement = page_statement(names, shape, scope.parent, reading)
+    async def _fetch(self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]) -> Found:
+        values, shape = values_of(scope), keyset.shape_of(request.window)
+
+        def statement(reading: Reading[AuditEntry] | Excerpts) -> Statement:
+            return page_statement(tuple(values), shape, scope.parent, reading)
+
         place = PLACES[scope.parent] if scope.parent else 0
-        return await self._database.fetch(statement, **binds), reading.make(shape), place
+        binds = {**values, **keyset.page_binds(request.window), **binds}
+        return await READINGS.rows(self._database.fetch, request.want, statement, shape, place, binds)
 
 
 def values_of(scope: AuditScope) -> dict[str, object]:

@@ -1,19 +1,18 @@
 """Statements that read features; columns come in the order of the domain object's fields."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import Any
 
 import asyncpg
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, true
 
 from app.db import excerpt, keyset
-from app.db.database import Database, Rows
+from app.db.database import Database
 from app.db.excerpt import Excerpts
 from app.db.feature_filter import conditions, values_of
 from app.db.feature_write import COLUMNS, SqlFeatureWork, write
-from app.db.reading import Reading, Readings
+from app.db.reading import Found, Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
 from app.domain.feature.events import Change
@@ -186,19 +185,14 @@ class SqlFeatures:
 
     async def _fetch(
         self, request: FeaturePageRequest, scope: FeatureScope, of_owners: bool, binds: dict[str, object]
-    ) -> tuple[Rows, Callable[[asyncpg.Record], Any], int]:
-        """Rows, what makes an object or an excerpt of each, and the place of the owner's id in them."""
-        values, shape, want = values_of(scope), keyset.shape_of(request.window), request.want
-        names, binds = tuple(values), {**values, **keyset.page_binds(request.window), **binds}
-        if found := READINGS.excerpts(want):
-            excerpts, words = found
-            statement = page_statement(names, request.order, shape, of_owners, excerpts)
-            rows = await self._database.fetch(statement, **binds, **words)
-            if excerpt.complete(rows):
-                return rows, excerpt.make, excerpt.PARENT
-        reading = READINGS.of(want)
-        statement = page_statement(names, request.order, shape, of_owners, reading)
-        return await self._database.fetch(statement, **binds), reading.make(shape), OWNER
+    ) -> Found:
+        values, shape = values_of(scope), keyset.shape_of(request.window)
+
+        def statement(reading: Reading[Feature] | Excerpts) -> Statement:
+            return page_statement(tuple(values), request.order, shape, of_owners, reading)
+
+        binds = {**values, **keyset.page_binds(request.window), **binds}
+        return await READINGS.rows(self._database.fetch, request.want, statement, shape, OWNER, binds)
 
 
 def _page(fetched: Fetched[Feature], request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:

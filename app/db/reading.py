@@ -1,16 +1,18 @@
 """Which columns of a noun are read for what is wanted, and how a row becomes the domain object."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import Column, ColumnElement, null
 
 from app.db import keyset, user
-from app.db.excerpt import Binds, Excerpts, Words, binds, excerpts
+from app.db.database import Rows
+from app.db.excerpt import PARENT, Binds, Excerpts, Words, binds, complete, excerpts, make
+from app.db.statement import Statement
 from app.domain.user.model import UNREAD_ALONG, User
 from app.kernel.want import Part, Want
 
@@ -32,6 +34,14 @@ class Reading[T]:
         return keyset.Keyset(self.columns, sort, id, ascending, self.along)
 
 
+class Found(NamedTuple):
+    """Rows, what makes an object or an excerpt of each, and the place of the parent's id in them."""
+
+    rows: Rows
+    make: Callable[[asyncpg.Record], Any]
+    parent: int
+
+
 class Readings[T]:
     """Of one noun. `parts`: the columns that are left out together, by the fields that need them; `along`: the field
     for the user who comes along, by the column that names him. There are few readings, as clients choose among them:
@@ -51,6 +61,24 @@ class Readings[T]:
         self.of = lru_cache(256)(self._of)  # clients choose what is wanted, too
         self.excerpts = lru_cache(256)(self._excerpts)
         self._make, self._write = cache(self._made), lru_cache(256)(self._written)
+
+    async def rows(
+        self,
+        fetch: Callable[..., Awaitable[Rows]],
+        want: Want,
+        statement: Callable[[Reading[T] | Excerpts], Statement],
+        shape: keyset.Shape,
+        parent: int,
+        binds: Mapping[str, object],
+    ) -> Found:
+        """Of one page, or of a page per parent; `parent` is the place of the parent's id among the columns."""
+        if found := self.excerpts(want):
+            written, words = found
+            rows = await fetch(statement(written), **binds, **words)
+            if complete(rows):
+                return Found(rows, make, PARENT)
+        reading = self.of(want)
+        return Found(await fetch(statement(reading), **binds), reading.make(shape), parent)
 
     def _of(self, want: Want) -> Reading[T]:
         if want is None:
@@ -77,9 +105,9 @@ class Readings[T]:
         if unread is None:
             return Reading(columns, None, lambda row: model(*row), lambda row: model(*row[:width]))
 
-        def make(row: asyncpg.Record) -> T:
+        def with_user(row: asyncpg.Record) -> T:
             cells = tuple(row)
             named = User(*cells[width : width + user.WIDTH]) if cells[width] is not None else None
             return model(*cells[:width], named)
 
-        return Reading(columns, user.along(self._key, unread), make, make)
+        return Reading(columns, user.along(self._key, unread), with_user, with_user)

@@ -89,7 +89,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         seen.append(complete(rows))
         return seen[-1]
 
-    monkeypatch.setattr(excerpt, "complete", spy)
+    monkeypatch.setattr("app.db.reading.complete", spy)
     return seen
 
 
