@@ -17,6 +17,10 @@ PLANTED: Mapping[str, tuple[str, str]] = {  # by contract: (the module that must
         "app.schema.feature",
         "app.resolvers.root",
     ),
+    "Acts of the command line: the server, what compares, what is on its own": (
+        "app.commands.against",
+        "app.commands.serving",
+    ),
     "The engine knows nothing of features": ("app.engine.limits", "app.domain.feature.model"),
     "Slices lean one way: feature on audit, audit on user": ("app.domain.user.rules", "app.domain.feature.model"),
     "Inside a slice: service, ports, rules and events, model": (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app.commands.serving import DRAIN
 from app.config.settings import Settings
-from app.serving import DRAIN
 from tests.fixtures.helm import CHART, SECRETS, Helm, Rendered, problems
 from tests.fixtures.kubernetes import Cluster, Object, kubernetes
 from tests.fixtures.promtool import check_expressions

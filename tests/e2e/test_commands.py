@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet, OKPKey
 from typer.testing import CliRunner
 
 from app.auth.keys import read_keys
-from app.cli import cli, main
+from app.cli.main import cli, main
 from tests.fixtures.database import execute
 from tests.fixtures.server import ROOT, feature_api, free_port
 from tests.fixtures.servers import Servers
@@ -40,7 +40,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("app.cli.configure_logging", lambda level, form: None)  # it is for a whole process
+    monkeypatch.setattr("app.cli.main.configure_logging", lambda level, form: None)  # it is for a whole process
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["feature-api", *arguments])

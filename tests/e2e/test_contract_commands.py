@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli import cli
+from app.cli.main import cli
 from app.kernel.clock import utc_now
 from tests.fixtures.database import execute
 from tests.fixtures.server import ROOT, Server, free_port
@@ -133,7 +133,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, servers: Servers, 
         "ENVIRONMENT": "development",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("app.cli.configure_logging", lambda level, form: None)  # it is for a whole process
+    monkeypatch.setattr("app.cli.main.configure_logging", lambda level, form: None)  # it is for a whole process
     for client, document, days in (("web", "query Mine { gone viewer { id } }", 5), ("ios", "{ unused }", 60)):
         hash, at = sha256(document.encode()).hexdigest(), utc_now() - timedelta(days=days)
         name = "'Mine'" if "Mine" in document else "NULL"

@@ -41,7 +41,7 @@ async def stop(self):
 
 JoinedDatabase.commit = stop
 sys.argv[1:] = ["serve"]
-from app.cli import main
+from app.cli.main import main
 main()
 """
 

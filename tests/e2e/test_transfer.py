@@ -13,7 +13,7 @@ import asyncpg
 import psutil
 import pytest
 
-from app.cli import main
+from app.cli.main import main
 from tests.fixtures.database import execute
 from tests.fixtures.server import ROOT, feature_api
 from tests.fixtures.servers import Servers
@@ -41,7 +41,7 @@ def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
     """In this process, where it is not about the process itself: (exit code, standard output, standard error)."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("app.cli.configure_logging", lambda level, form: None)
+    monkeypatch.setattr("app.cli.main.configure_logging", lambda level, form: None)
 
     def ended(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["feature-api", *arguments])

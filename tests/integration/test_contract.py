@@ -9,7 +9,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.published import OPENAPI, StaleSchemaError, openapi_text
+from app.commands.published import OPENAPI, StaleSchemaError, openapi_text
 from app.rest.version import current_version
 from tests.fixtures.rest import call, made
 from tests.fixtures.sessions import PASSWORD, send

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
+from app.commands.legacy_report import line_of
 from app.db.legacy_call import SqlLegacyCalls
 from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import UserId
-from app.legacy_report import line_of
 from app.main import create_app
 from tests.fixtures.lifespan import started
 from tests.fixtures.rest import V1, V2, call

@@ -22,7 +22,7 @@ from tests.fixtures.servers import Servers
 USER = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PLANTED = """
-from app.cli import main
+from app.cli.main import main
 from app.domain.feature.service import FeatureService
 
 async def fail(self, ids, want):

@@ -17,6 +17,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from app.commands.published import SCHEMA, StaleSchemaError, schema_text
 from app.domain.api_token.model import TokenKind
 from app.domain.audit.model import AuditAction
 from app.domain.feature.model import Direction, FeatureOrderField, FeatureStatus
@@ -25,7 +26,6 @@ from app.domain.security_event.model import SecurityEventKind
 from app.domain.user.model import UserAction
 from app.kernel.actor import Role, Scope
 from app.kernel.errors import ErrorCode, Issue
-from app.published import SCHEMA, StaleSchemaError, schema_text
 from app.resolvers.root import core
 from app.schema.api_token import SCOPE_OF
 from app.schema.errors import ERROR_TYPES

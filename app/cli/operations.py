@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from app.cli_published import NOT_COMPARED, Against, FailOn, File, Output, published_commands, show
-from app.compared import Compared, compare_schema, field_lines
+from app.cli.published import NOT_COMPARED, Against, FailOn, File, Output, published_commands, show
+from app.commands.compared import Compared, compare_schema, field_lines
+from app.commands.published import SCHEMA
+from app.commands.seen_operations import exported, fetch_seen, lines_of, read_exported
 from app.config.settings import Settings
 from app.contract.change import NotComparable
 from app.contract.clients import SeenOperation
-from app.published import SCHEMA
-from app.seen_operations import exported, fetch_seen, lines_of, read_exported
 
 type Servers = Callable[[], AbstractContextManager[Settings]]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.compared import Compared
+from app.commands.compared import Compared
+from app.commands.published import Published
 from app.contract.change import NotComparable, Severity, worst
 from app.contract.report import Form, report
-from app.published import Published
 
 NOT_COMPARED = 2  # exit code; 1: there are such changes
 

@@ -16,20 +16,20 @@ from typing import NoReturn
 import uvicorn
 from rich.console import Console
 
+from app.commands.local import local_servers
+from app.commands.minting import ROLES, mint
+from app.commands.workers import Workers, listening
 from app.config.settings import Settings, SettingsError
 from app.db.database import Database
 from app.db.migrations import is_current, migrate
 from app.db.user import SqlUsers
-from app.local import local_servers
 from app.main import create_app
-from app.minting import ROLES, mint
 from app.parts import pool_settings
 from app.seed.seed import seed
 from app.telemetry.logs import configure_logging
 from app.web.connection import ConnectionLimits, guarded
 from app.web.protections import SecurityHeaders
 from app.wiring import Wiring
-from app.workers import Workers, listening
 
 DRAIN = 20  # seconds for requests that are under way when the process is told to stop
 people = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from app.commands.transfer import Progress as OnProgress
+from app.commands.transfer import Send, export_features, import_features, read_file, write_file
 from app.config.settings import Settings
 from app.domain.feature import rules
 from app.domain.feature.model import FeatureFilter
 from app.rest.export_v2 import Format
 from app.rest.imported import BadLine
-from app.transfer import Progress as OnProgress
-from app.transfer import Send, export_features, import_features, read_file, write_file
 
 BAD_LINES = 3  # the exit code: some lines were refused
 STANDARD = Path("-")

@@ -15,28 +15,28 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
-from app.cli_operations import operation_commands, schema_commands
-from app.cli_published import openapi_commands
-from app.cli_transfer import add_transfer_commands
-from app.cli_user import user_commands
-from app.compared import compare_openapi
+from app.cli.operations import operation_commands, schema_commands
+from app.cli.published import openapi_commands
+from app.cli.transfer import add_transfer_commands
+from app.cli.user import user_commands
+from app.commands.compared import compare_openapi
+from app.commands.legacy_report import fetch_report
+from app.commands.local import local_servers
+from app.commands.minting import MintingRefusedError, mint
+from app.commands.published import OPENAPI, StaleSchemaError
+from app.commands.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
+from app.commands.serving import run_locally, serve_forever, serve_with_workers
+from app.commands.transfer import TransferError
 from app.config.settings import Settings, SettingsError, read_settings
 from app.db.migrations import MigrationError, make_revision, migrate
 from app.domain.signing_key.service import RotationRefusedError
 from app.embedded.errors import EmbeddedError
 from app.kernel.errors import BadUserInput, InvalidInput, NotFound, Unavailable
-from app.legacy_report import fetch_report
-from app.local import local_servers
-from app.minting import MintingRefusedError, mint
-from app.published import OPENAPI, StaleSchemaError
-from app.rotation import UnfinishedError, fetch_keys, reencrypt_columns, revoke, rotate
 from app.seed.seed import seed
 from app.seed.source import CatalogueError
-from app.serving import run_locally, serve_forever, serve_with_workers
 from app.telemetry.logs import configure_logging
-from app.transfer import TransferError
 
-CATALOGUE = Path(__file__).parents[1] / "web" / "node_modules" / "web-features" / "data.json"
+CATALOGUE = Path(__file__).parents[2] / "web" / "node_modules" / "web-features" / "data.json"
 
 cli = typer.Typer(
     name="feature-api",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.accounts import account_service
+from app.commands.accounts import account_service
 from app.config.settings import Settings
 from app.domain.session.accounts import AccountService
 from app.domain.session.rules import MAX_PASSWORD

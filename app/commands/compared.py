@@ -6,7 +6,8 @@ from pathlib import Path
 
 from graphql import GraphQLField, GraphQLSchema
 
-from app.against import read_graphql, read_text
+from app.commands.against import read_graphql, read_text
+from app.commands.published import OPENAPI, SCHEMA
 from app.contract.change import Change, NotComparable
 from app.contract.clients import SeenOperation, judged_by_clients, unused_fields
 from app.contract.coordinates import elements, line_of
@@ -15,7 +16,6 @@ from app.contract.graphql_changes import graphql_changes, read_schema
 from app.contract.openapi_changes import openapi_changes, read_openapi
 from app.contract.report import LineOf
 from app.kernel.clock import utc_now
-from app.published import OPENAPI, SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
