@@ -1,7 +1,6 @@
 """The compiled way: a plan's root fields are called as the resolvers that they are, what is below them is the run's."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLResolveInfo, GraphQLSchema
@@ -17,11 +16,24 @@ from app.engine.shape import Level
 from app.kernel.want import Want
 
 
-@dataclass
 class PlannedInfo(Info[Any, Any]):
-    """What a resolver is told, and by a plan alone: what will be read of its value."""
+    """What a resolver is told, and by a plan alone: what will be read of its value (`want`). The rest of what
+    graphql-core tells is put together when a resolver looks at it."""
 
-    want: Want = None
+    def __init__(self, schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> None:
+        self.want: Want = call.want
+        self._planned = (schema, call, plan, run)
+        self._field = call.definition
+
+    @property
+    def context(self) -> Any:
+        return self._planned[3].context
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_raw_info":
+            raise AttributeError(name)
+        self._raw_info = raw = _raw_info(*self._planned)
+        return raw
 
 
 def want_of(info: Info[Any, Any]) -> Want:
@@ -56,21 +68,17 @@ async def run_plan(schema: GraphQLSchema, plan: Plan, variables: VariableValues,
 
 async def _call(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> object:
     """A root field's value, or the exception that it raised."""
-    resolver = call.definition.base_resolver
-    assert resolver
     try:
         arguments = call.arguments.values(run.variables)
-        if resolver.info_parameter:
-            info = _info(schema, call, plan, run)
-            arguments[resolver.info_parameter.name] = PlannedInfo(info, call.definition, call.want)
-        own: tuple[Any, ...] = (None,) if resolver.self_parameter else ()
-        value: Any = resolver(*own, **arguments)
+        if call.info is not None:
+            arguments[call.info] = PlannedInfo(schema, call, plan, run)
+        value = call.resolve(**arguments)
         return await value if is_awaitable(value) else value
     except Exception as error:  # whatever a resolver raises is an error at its field
         return error
 
 
-def _info(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> GraphQLResolveInfo[Context]:
+def _raw_info(schema: GraphQLSchema, call: Call, plan: Plan, run: Run) -> GraphQLResolveInfo[Context]:
     return GraphQLResolveInfo(
         field_name=call.slot.nodes[0].name.value,
         field_nodes=call.slot.nodes,

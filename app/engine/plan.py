@@ -1,7 +1,9 @@
 """Plan building: a validated operation becomes selections, or Unsupported where it holds what the engine cannot do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from graphql import (
     FragmentDefinitionNode,
@@ -45,9 +47,12 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A root field: an ordinary resolver, called once; `want` is what will be read of its value."""
+    """A root field: an ordinary resolver, called once, which may be told who asks by the argument `info`; `want` is
+    what will be read of its value."""
 
     slot: Slot
+    resolve: Callable[..., Any]
+    info: str | None
     want: Want
     field: GraphQLField
     definition: StrawberryField
@@ -109,7 +114,14 @@ class Planner:
             raise Unsupported(f"{root.name}.{name}")
         arguments = Arguments(self._converter, definition, field, details[0].node)
         slot = self._slot(root, key, field, details)
-        return Call(slot, self._want([slot]), field, definition, root, arguments)
+        resolver = definition.base_resolver
+        resolve = resolver.wrapped_func
+        if not callable(resolve):
+            raise Unsupported(f"{root.name}.{name}")
+        if resolver.self_parameter:
+            resolve = partial(resolve, None)
+        info = resolver.info_parameter.name if resolver.info_parameter else None
+        return Call(slot, resolve, info, self._want([slot]), field, definition, root, arguments)
 
     def _want(self, slots: Sequence[Slot]) -> Wanted:
         """Of a value that stands in all of the slots."""

@@ -1,5 +1,6 @@
 """Ids of the domain, and the opaque global id that clients see (Relay Global Object Identification)."""
 
+import re
 from binascii import a2b_base64, b2a_base64
 from typing import NewType
 from uuid import UUID
@@ -14,6 +15,9 @@ SecurityEventId = NewType("SecurityEventId", UUID)
 ApiTokenId = NewType("ApiTokenId", UUID)
 SessionId = NewType("SessionId", UUID)
 
+KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+FOREIGN = "This is not an id of this API: give an `id` as a query returned it."
+
 
 def global_id(noun: str, key: UUID) -> str:
     """base64 of `Noun:uuid`."""
@@ -25,13 +29,14 @@ def global_id(noun: str, key: UUID) -> str:
 def parse_global_id(text: str, path: tuple[str, ...]) -> tuple[str, UUID]:
     """(noun, key). Raises BadUserInput at `path` where `text` is no id that `global_id` could have made."""
     try:
-        noun, _, key = a2b_base64(text, strict_mode=True).decode().partition(":")
-        parsed = UUID(key)
+        decoded = a2b_base64(text, strict_mode=True)
+        noun, _, key = decoded.decode().partition(":")
     except ValueError:
-        raise BadUserInput("This is not an id of this API: give an `id` as a query returned it.", path) from None
-    if global_id(noun, parsed) != text:  # braces, capitals and the like: one object has one id
-        raise BadUserInput("This is not an id of this API: give an `id` as a query returned it.", path)
-    return noun, parsed
+        raise BadUserInput(FOREIGN, path) from None
+    # Braces, capitals, stray bits of the base64 and the like: one object has one id.
+    if KEY.fullmatch(key) is None or b2a_base64(decoded, newline=False).decode() != text:
+        raise BadUserInput(FOREIGN, path)
+    return noun, UUID(int=int(key.replace("-", ""), 16))  # which takes half the time of UUID(key)
 
 
 def key_of(noun: str, text: str, path: tuple[str, ...]) -> UUID:

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+FORM = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 NO_REQUEST: Mapping[str, str] = MappingProxyType({})
 REQUEST: ContextVar[Mapping[str, str]] = ContextVar(
     "request", default=NO_REQUEST
@@ -64,9 +65,9 @@ class AccessLog:
         if not self.plain:
             self._log.info("request", **facts)
             return
-        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        line = {**facts, "event": "request", **REQUEST.get(), "level": "info", "timestamp": stamp}
-        sys.stderr.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode())
+        line = {**facts, "event": "request", **REQUEST.get(), "level": "info", "timestamp": datetime.now(UTC)}
+        sys.stderr.buffer.write(orjson.dumps(line, option=FORM))
+        sys.stderr.buffer.flush()
 
 
 @lru_cache(10_000)

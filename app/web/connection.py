@@ -14,9 +14,10 @@ from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.web.protections import SecurityHeaders
+from app.web.sending import Whole
 from app.web.turned_away import tell_to_wait
 
 AHEAD = 64  # requests that a peer may send before the answer to the first; uvicorn keeps all that come
@@ -136,6 +137,9 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(*self._refusal)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, cast(Any, Whole(cycle, app)))
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

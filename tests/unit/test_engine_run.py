@@ -11,7 +11,7 @@ import strawberry
 from app.engine.batch import Batch, BatchFor
 from app.engine.declare import Describes
 from app.engine.limits import Limits
-from app.engine.operation import Engine
+from app.engine.operation import Engine, Executor
 from app.engine.plans import MAX_PLANS
 from app.engine.weights import read_costs
 from app.schema.words import root_field
@@ -211,3 +211,29 @@ async def test_conditions_have_a_plan_each_and_no_more_than_so_many() -> None:
             kept = {name: ["t"] for name in names if given[name]}
             assert result.data == {"thing": {"name": "thing", **kept}}
     assert ran == ["compiled"] * 2 * MAX_PLANS + ["reference"] * 2 * (32 - MAX_PLANS)
+
+
+async def test_a_resolver_is_told_the_same_either_way() -> None:
+    told: list[object] = []
+
+    @strawberry.type
+    class Asking:
+        @root_field(Node | None, "The first thing.")
+        async def thing(self, info: strawberry.Info[Request, None], n: int) -> object:
+            operation, selected = info.operation.name, [field.name for field in info.selected_fields]
+            told.append((info.field_name, info.python_name, info.path.as_list(), selected, info.variable_values, n))
+            told.append((operation and operation.value, info.return_type, info.root_value, info.schema is asking))
+            return info.context.things[0]
+
+    asking = strawberry.Schema(Asking)
+    ran: list[str] = []
+    ways: tuple[Executor, Executor] = ("compiled", "reference")
+    for executor in ways:
+        own = Engine(asking._schema, read_costs(asking.as_str()), Limits(), 3000, executor=executor)
+        own._on_executed = ran.append
+        operation = own.operation("query Ask($n: Int!) { it: thing(n: $n) { name } }", None)
+        assert (await own.execute(operation, {"n": 3}, Request({0: Thing()}))).data == {"it": {"name": "thing"}}
+
+    assert ran == [*ways]
+    assert told[:2] == told[2:]
+    assert told[0] == ("thing", "thing", ["it"], ["thing"], {"n": 3}, 3)
