@@ -220,7 +220,7 @@ async def test_a_resolver_is_told_the_same_either_way() -> None:
     class Asking:
         @root_field(Node | None, "The first thing.")
         async def thing(self, info: strawberry.Info[Request, None], n: int) -> object:
-            operation, selected = info.operation.name, [field.name for field in info.selected_fields]
+            operation, selected = info.operation.name, [getattr(field, "name", None) for field in info.selected_fields]
             told.append((info.field_name, info.python_name, info.path.as_list(), selected, info.variable_values, n))
             told.append((operation and operation.value, info.return_type, info.root_value, info.schema is asking))
             return info.context.things[0]
