@@ -9,6 +9,7 @@ announced  INSERT outbox, the same
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -66,6 +67,16 @@ VALUES_AT = Statement(
         audit_entries.c.version == bindparam("of_version", type_=Integer),
     ),
 )
+
+
+def _binds(prefix: str, names: Sequence[str]) -> Callable[[object], Mapping[str, object]]:
+    """What takes the attributes of an object, as binds."""
+    keys, values = [f"{prefix}_{name}" for name in names], attrgetter(*names)
+    return lambda found: dict(zip(keys, values(found), strict=True))
+
+
+OF_FEATURE = _binds("feature", ("id", "owner_id", *MUTABLE, "created_at", "updated_at"))
+OF_ENTRY = _binds("entry", ("id", "actor_id", "action", "changed_fields", "old_values", "new_values", "metadata"))
 
 
 def _of_feature(name: str) -> BindParameter[object]:
@@ -154,12 +165,15 @@ type Fetch = Callable[..., Awaitable[Rows]]  # of a transaction, or of the datab
 async def write(fetch: Fetch, change: Change, active_limit: int) -> Feature | None:
     """The feature as written; None where its owner does not exist."""
     statement = write_statement(change.before is None, change.active_delta != 0)
-    binds: dict[str, object] = {"active_delta": change.active_delta, "new_limit": active_limit}
-    for name in ("id", "owner_id", *MUTABLE, "created_at", "updated_at"):
-        binds[f"feature_{name}"] = getattr(change.after, name)
-    for name in ("id", "actor_id", "action", "changed_fields", "old_values", "new_values", "metadata"):
-        binds[f"entry_{name}"] = getattr(change.entry, name)
-    rows = await fetch(statement, **binds, event_type="feature.changed", event_payload=event_payload(change))
+    binds: dict[str, object] = {
+        **OF_FEATURE(change.after),
+        **OF_ENTRY(change.entry),
+        "active_delta": change.active_delta,
+        "new_limit": active_limit,
+        "event_type": "feature.changed",
+        "event_payload": event_payload(change),
+    }
+    rows = await fetch(statement, **binds)
     return _written(tuple(rows[0])) if rows else None
 
 

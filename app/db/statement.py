@@ -25,5 +25,5 @@ class Statement:
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the text. Raises KeyError for one that is missing."""
-        fixed = self._fixed
-        return [given[name] if name in given else fixed[name] for name in self._order]
+        values = {**self._fixed, **given} if self._fixed else given
+        return list(map(values.__getitem__, self._order))

@@ -66,6 +66,3 @@ def merge_patch(target: object, patch: object) -> object:
         else:
             merged[name] = merge_patch(merged.get(name), wanted)
     return merged
-
-
-EMPTY_OBJECT = Json(b"{}")

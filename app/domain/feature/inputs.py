@@ -64,6 +64,16 @@ class Cleaned:
             refuse(problems)
 
 
+def clean_draft(draft: FeatureDraft) -> tuple[str, str | None, Json]:
+    """(name, description, metadata). Raises InvalidInput with every field that breaks a rule."""
+    problems: list[Problem] = []
+    name = clean_name(draft.name, problems)
+    description = rules.clean_description(draft.description, problems)
+    metadata = rules.clean_metadata({} if draft.metadata is None else draft.metadata, problems)
+    refuse(problems)
+    return name, description, dump(metadata)
+
+
 def clean(patch: FeaturePatch) -> Cleaned:
     """Raises InvalidInput with every field that breaks a rule."""
     problems: list[Problem] = []

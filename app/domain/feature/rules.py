@@ -1,7 +1,8 @@
 """What makes a feature valid, where its status may lead, and who may do what with it (R1, R7, R23)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import Literal
 
 import orjson
@@ -118,17 +119,25 @@ def _json_fault(metadata: dict[str, object]) -> Problem | None:
     level: list[object] = [metadata]
     depth = swelling = 0
     while level:
-        inner = [value for found in level for value in _inside(found)]
-        depth += any(isinstance(found, dict | list) for found in level)
+        depth += 1
         if depth > MAX_DEPTH:
             text = f"`metadata` must not be nested deeper than {MAX_DEPTH} levels."
             return Problem(path, "RANGE", text, MAX_DEPTH)
-        if any(isinstance(found, str) and "\0" in found for found in inner):
+        below: list[object] = []
+        broken = too_wide = False
+        for found in chain.from_iterable(map(_inside, level)):
+            if isinstance(found, str):
+                broken = broken or "\0" in found
+            elif isinstance(found, dict | list):
+                below.append(found)
+            elif isinstance(found, int | float):
+                too_wide = too_wide or not _fits(found)
+                swelling += 0 if too_wide or isinstance(found, int) else _swelling(found)
+        if broken:
             return Problem(path, "FORMAT", "`metadata` must not contain the character NUL.")
-        if any(isinstance(found, int | float) and not _fits(found) for found in inner):
+        if too_wide:
             return Problem(path, "RANGE", "`metadata` must not hold numbers beyond 64 bits.")
-        swelling += sum(_swelling(found) for found in inner if isinstance(found, float))
-        level = inner
+        level = below
     size = len(orjson.dumps(metadata)) + swelling
     if size > MAX_METADATA:
         text = f"`metadata` must have at most {MAX_METADATA} bytes as JSON; it has {size}."
@@ -146,8 +155,8 @@ def _swelling(number: float) -> int:
     return len(f"{Decimal(repr(number)):f}") - len(repr(number))
 
 
-def _inside(value: object) -> list[object]:
-    """Keys and values of an object, items of a list; a plain value has nothing inside."""
+def _inside(value: object) -> Iterable[object]:
+    """Keys and values of an object, items of a list."""
     if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
+        return chain(value, value.values())
+    return value if isinstance(value, list) else ()

@@ -19,7 +19,6 @@ from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import InvalidInput, NotFound, Problem, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
-from app.kernel.json import EMPTY_OBJECT
 from app.kernel.want import Want
 
 
@@ -83,17 +82,16 @@ class FeatureService:
             raise InvalidInput([Problem(("ownerId",), "REQUIRED", "`owner_id` is required: nobody is asking for it.")])
         if not self._actor.may(rules.CREATE, owner_id):
             raise self._actor.refusal(rules.CREATE, "You may not create features for this owner.")
-        metadata = {} if draft.metadata is None else draft.metadata
-        cleaned = inputs.clean(inputs.FeaturePatch(draft.name, draft.description, metadata))
+        name, description, metadata = inputs.clean_draft(draft)
         now = self._now()
-        blank = Feature(
+        feature = Feature(
             id=FeatureId(self._new_id()),
             owner_id=owner_id,
-            name="",
-            description=None,
+            name=name,
+            description=description,
             status="ACTIVE",
             status_before_delete=None,
-            metadata=EMPTY_OBJECT,
+            metadata=metadata,
             category=None,
             tags=[],
             version=1,
@@ -101,7 +99,7 @@ class FeatureService:
             updated_at=now,
             deleted_at=None,
         )
-        return self._change(None, cleaned.applied_to(blank), "CREATE")
+        return self._change(None, feature, "CREATE")
 
     async def update(
         self,
