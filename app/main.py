@@ -30,7 +30,7 @@ from app.measuring import measuring
 from app.rest.endpoint import RestEndpoint, RestSettings
 from app.rest.limits import ActLimits
 from app.rest.version import current_version, legacy_version
-from app.telemetry.metrics import exposition, metrics_are_shared
+from app.telemetry.shared import exposition, metrics_are_shared
 from app.web.answer import Statuses
 from app.web.compress import Compress
 from app.web.contract import ROUTES as CONTRACT_ROUTES

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from app.telemetry.metrics import SHARED_METRICS, forget_process
+from app.telemetry.shared import SHARED_METRICS, forget_process
 
 log = structlog.get_logger()
 

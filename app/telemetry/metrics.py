@@ -1,21 +1,13 @@
 """Metrics: which there are, by name and label (R61). What a client chooses is no label, or one of a bounded number."""
 
-import os
-from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from app.telemetry.logs import hashed
+from app.telemetry.tally import Tallies
 
-# Folder of the metrics that the workers of one server share; prometheus_client reads it as it is imported.
-SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-_collect: Callable[[CollectorRegistry], object] = MultiProcessCollector  # neither has types
-_forget: Callable[[int, str], object] = mark_process_dead
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LEGACY_USERS = 1_000
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -23,7 +15,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("method", "route", "status")
+        tallies, labels = Tallies(registry), ("method", "route", "status")
         self._seconds = Histogram(
             "http_request_duration_seconds", "Time to answer.", labels, buckets=SECONDS, registry=registry
         )
@@ -34,12 +26,10 @@ class HttpMetrics:
             registry=registry,
         )
         # Labels are few, and finding their children again costs more than to count.
-        self._children = cache(lambda *found: (self._seconds.labels(*found), self._total.labels(*found)))
+        self._of = cache(lambda *found: tallies.of(self._seconds.labels(*found), self._total.labels(*found)))
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
-        seen, total = self._children(method if method in METHODS else "other", route, str(status))
-        seen.observe(seconds)
-        total.inc()
+        self._of(method if method in METHODS else "other", route, status).observe(seconds)
 
     def turned_away(self) -> None:
         self._turned_away.inc()
@@ -56,6 +46,7 @@ class EngineMetrics:
 
 class DatabaseMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        tallies = Tallies(registry)
         self._seconds = Histogram(
             "database_query_duration_seconds",
             "Time of a statement.",
@@ -63,7 +54,7 @@ class DatabaseMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self._of = cache(self._seconds.labels)
+        self._of = cache(lambda statement: tallies.of(self._seconds.labels(statement)))
         self._connections = Gauge(
             "database_connections",
             "Connections of a pool: lent, open, and how many there may be at most.",
@@ -169,20 +160,3 @@ class RateLimitMetrics:
 
     def failed(self) -> None:
         self._fallbacks.inc()
-
-
-def metrics_are_shared() -> bool:
-    return SHARED_METRICS in os.environ
-
-
-def exposition(registry: CollectorRegistry) -> bytes:
-    """Of all workers, where they share their metrics; else of this process."""
-    if metrics_are_shared():
-        registry = CollectorRegistry()
-        _collect(registry)
-    return generate_latest(registry)
-
-
-def forget_process(pid: int, folder: Path) -> None:
-    """What a process that ended was holding is held no more; what it counted stays."""
-    _forget(pid, str(folder))

@@ -6,6 +6,8 @@ from time import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from app.telemetry.tally import Observed, Tallies
+
 OPERATIONS = 100  # names that are told apart, of users' operations; guests could make them up
 OTHER = "other"
 KEYS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
@@ -16,6 +18,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 class OperationMetrics:
     def __init__(self, registry: CollectorRegistry, known: Sequence[str] = ()) -> None:
         """`known`: names that are told apart from the beginning."""
+        self._tallies = tallies = Tallies(registry)
         self._seconds = Histogram(
             "feature_api_operation_seconds",
             "Time of a GraphQL operation, by its name.",
@@ -29,12 +32,13 @@ class OperationMetrics:
             ("operation", "code"),
             registry=registry,
         )
-        self._points = Histogram(
+        points = Histogram(
             "feature_api_operation_cost_points", "Cost of a GraphQL operation.", buckets=POINTS, registry=registry
         )
-        self._of: dict[str | None, Histogram] = {}
+        self._points = tallies.of(points)
+        self._of: dict[str | None, Observed] = {}
         for name in [*known[:OPERATIONS], OTHER]:
-            self._of[name] = self._seconds.labels(name)
+            self._of[name] = tallies.of(self._seconds.labels(name))
 
     def record(self, name: str | None, user: bool, seconds: float, cost: int | None, code: str | None) -> None:
         """`user`: was it asked by one? `cost` where it came so far; `code` of its first error."""
@@ -48,12 +52,13 @@ class OperationMetrics:
     def _learned(self, name: str | None, user: bool) -> str:
         if name is None or not user or len(self._of) > OPERATIONS:
             return OTHER
-        self._of[name] = self._seconds.labels(name)
+        self._of[name] = self._tallies.of(self._seconds.labels(name))
         return name
 
 
 class BatchMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        tallies = Tallies(registry)
         keys = Histogram(
             "feature_api_batch_keys",
             "Keys that one batch loaded together.",
@@ -61,7 +66,7 @@ class BatchMetrics:
             buckets=KEYS,
             registry=registry,
         )
-        self._of = cache(keys.labels)
+        self._of = cache(lambda batch: tallies.of(keys.labels(batch)))
 
     def record(self, batch: str, keys: int) -> None:
         self._of(batch).observe(keys)

@@ -17,7 +17,7 @@ from app.jobs.security_events import keep_events
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 from app.kernel.ids import global_id
-from app.telemetry.metrics import exposition
+from app.telemetry.shared import exposition
 from tests.fixtures.database import in_database
 from tests.fixtures.faults import copied_database, killed, migrated_server, restarted, world_with
 from tests.fixtures.reading import copy, event_row

@@ -13,7 +13,8 @@ from app.kernel.errors import Unavailable
 from app.kernel.ids import UserId
 from app.telemetry import metrics as telemetry
 from app.telemetry.logs import hashed
-from app.telemetry.metrics import LegacyMetrics, exposition
+from app.telemetry.metrics import LegacyMetrics
+from app.telemetry.shared import exposition
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = NOON.date()
