@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from app.domain.api_token.service import ApiTokenService
 from app.domain.audit.service import AuditService
@@ -18,6 +18,15 @@ from app.kernel.value import value
 
 
 @value
+class Rare:
+    """Services that few requests ask for."""
+
+    administration: UserAdministration
+    security_event: SecurityEventService
+    api_token: ApiTokenService
+
+
+@dataclass(slots=True)
 class RequestContext:
     actor: Actor
     request_id: str
@@ -26,11 +35,27 @@ class RequestContext:
     user: UserService
     feature: FeatureService
     audit: AuditService
-    administration: UserAdministration
-    security_event: SecurityEventService
-    api_token: ApiTokenService
+    make_rare: Callable[[], Rare]  # once, when the first of them is asked for
     memo: dict[object, object] = field(default_factory=dict)  # the loaders of this request; a write clears it
     around: Around | None = None  # looks on as its batches are loaded
+    made: Rare | None = None
+
+    @property
+    def administration(self) -> UserAdministration:
+        return self._rare().administration
+
+    @property
+    def security_event(self) -> SecurityEventService:
+        return self._rare().security_event
+
+    @property
+    def api_token(self) -> ApiTokenService:
+        return self._rare().api_token
+
+    def _rare(self) -> Rare:
+        if self.made is None:
+            self.made = self.make_rare()
+        return self.made
 
 
 @value

@@ -21,7 +21,7 @@ from app.auth.passwords import BoundedPasswords
 from app.auth.stored_keys import KeyMaker, KeyReader
 from app.auth.tokens import Verifier
 from app.config.settings import Settings
-from app.context import Once, RequestContext
+from app.context import Once, Rare, RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database
@@ -152,9 +152,7 @@ class Wiring:
             yield Once(context, attempt.kept, attempt.keep)
 
     def _context(self, actor: Actor, request_id: str, client: str, cost: int, stores: Stores) -> RequestContext:
-        limit, means = self.settings.active_feature_limit, self._token_means
-        if stores is not self.stores:
-            means = replace(means, tokens=stores.api_tokens)
+        limit = self.settings.active_feature_limit
         return RequestContext(
             actor,
             request_id,
@@ -163,19 +161,19 @@ class Wiring:
             UserService(actor, stores.users),
             FeatureService(actor, stores.features, request_id, utc_now, new_id, limit),
             AuditService(actor, stores.entries),
-            UserAdministration(
-                actor,
-                stores.user_writes,
-                stores.user_entries,
-                self.security_events.announce,
-                request_id,
-                client,
-                utc_now,
-                new_id,
-            ),
+            partial(self._rare, actor, request_id, client, stores),
+            around=self.observing.batch,
+        )
+
+    def _rare(self, actor: Actor, request_id: str, client: str, stores: Stores) -> Rare:
+        told, means = self.security_events.announce, self._token_means
+        if stores is not self.stores:
+            means = replace(means, tokens=stores.api_tokens)
+        writes, entries = stores.user_writes, stores.user_entries
+        return Rare(
+            UserAdministration(actor, writes, entries, told, request_id, client, utc_now, new_id),
             self.security_event_service(actor, request_id, client, stores),
             ApiTokenService(actor, means, request_id, client),
-            around=self.observing.batch,
         )
 
     def security_event_service(

@@ -10,6 +10,7 @@ import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from joserfc import jwt
@@ -71,8 +72,7 @@ class Tokens:
         return next((key for key in self.keys.keys if key.is_private), self.keys.keys[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(NamedTuple):
     """Whom a token stands for, and through which login, if any."""
 
     user_id: UserId

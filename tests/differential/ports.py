@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
-from app.context import RequestContext
+from app.context import Rare, RequestContext
 from app.domain.api_token.model import ORDER as TOKEN_ORDER
 from app.domain.api_token.model import ApiToken, TokenLimits, TokenPageRequest, TokenScope
 from app.domain.api_token.model import position_of as token_position
@@ -54,18 +54,20 @@ def context_of(world: World, actor: Actor) -> RequestContext:
         UserService(actor, MemoryUsers(world)),
         FeatureService(actor, MemoryFeatures(world), "request", now, world.new_id, ACTIVE_LIMIT),
         AuditService(actor, MemoryEntries(world)),
-        UserAdministration(
-            actor,
-            MemoryUserWrites(world),
-            MemoryUserEntries(world),
-            unheard,
-            "request",
-            "client",
-            now,
-            world.new_id,
+        lambda: Rare(
+            UserAdministration(
+                actor,
+                MemoryUserWrites(world),
+                MemoryUserEntries(world),
+                unheard,
+                "request",
+                "client",
+                now,
+                world.new_id,
+            ),
+            SecurityEventService(actor, MemoryEvents(world), Told(world.written), "request", "client", now),
+            ApiTokenService(actor, means(MemoryTokens(world), world.new_id), "request", "client"),
         ),
-        SecurityEventService(actor, MemoryEvents(world), Told(world.written), "request", "client", now),
-        ApiTokenService(actor, means(MemoryTokens(world), world.new_id), "request", "client"),
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from app.context import RequestContext
+from app.context import Rare, RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
 from app.db.database import Database, Rows, Transaction
@@ -159,18 +159,20 @@ def _context(database: Database, actor: Actor, written: list[str]) -> RequestCon
         UserService(actor, SqlUsers(database)),
         FeatureService(actor, SqlFeatures(database), "request", now, new_id, ACTIVE_LIMIT),
         AuditService(actor, SqlEntries(database)),
-        UserAdministration(
-            actor,
-            SqlUserWrites(database, new_id),
-            SqlUserEntries(database),
-            unheard,
-            "request",
-            "client",
-            now,
-            new_id,
+        lambda: Rare(
+            UserAdministration(
+                actor,
+                SqlUserWrites(database, new_id),
+                SqlUserEntries(database),
+                unheard,
+                "request",
+                "client",
+                now,
+                new_id,
+            ),
+            SecurityEventService(actor, SqlSecurityEvents(database), Told(written), "request", "client", now),
+            ApiTokenService(actor, means(SqlApiTokens(database, new_id), new_id), "request", "client"),
         ),
-        SecurityEventService(actor, SqlSecurityEvents(database), Told(written), "request", "client", now),
-        ApiTokenService(actor, means(SqlApiTokens(database, new_id), new_id), "request", "client"),
     )
 
 

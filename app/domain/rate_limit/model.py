@@ -25,20 +25,14 @@ class Policy:
     limit: int
     window: int = MINUTE
     lots: bool = False
+    drops: int = field(init=False)  # in a point: the bucket gains `limit` drops a microsecond, a whole number
+    full: int = field(init=False)  # drops in a full bucket
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
             raise ValueError(f"a limit must be between 1 and {MAX_LIMIT} points: it is {self.limit}")
-
-    @property
-    def drops(self) -> int:
-        """In a point: the bucket gains `limit` drops a microsecond, a whole number."""
-        return self.window * MICROSECONDS
-
-    @property
-    def full(self) -> int:
-        """Drops in a full bucket."""
-        return self.limit * self.drops
+        object.__setattr__(self, "drops", self.window * MICROSECONDS)
+        object.__setattr__(self, "full", self.limit * self.drops)
 
 
 @dataclass(frozen=True, slots=True)
