@@ -18,6 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     LargeBinary,
+    Select,
+    Table,
     Text,
     Uuid,
     bindparam,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
@@ -104,6 +107,15 @@ class Excerpts:
             return (rows[id.name], self._text(rows, theirs).label("text"), place, *beside)
 
         return keyset.Keyset(tuple(dict.fromkeys(needed)), sort, id, ascending, self.along, shown)
+
+    def select(self, table: Table) -> Select[Any]:
+        """Of the table's own rows, in no order."""
+        if self.along is None:
+            return select(table.c.id, self._text(dict(table.c.items()), {}), null())
+        named = self.along.id.table
+        text = self._text(dict(table.c.items()), {column.name: column for column in self.along.columns})
+        joined = table.outerjoin(named, self.along.id == table.c[self.along.key])
+        return select(table.c.id, text, null()).select_from(joined)
 
     def _text(self, rows: Cells, theirs: Cells) -> ColumnElement[Any]:
         given = (bindparam(f"word_{number}", type_=Text) for number in count())

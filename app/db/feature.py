@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
 
 import asyncpg
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, bindparam, func, select, true
 
 from app.db import excerpt, keyset
 from app.db.database import Database
@@ -39,6 +39,8 @@ SORTS = {
     "STATUS": features.c.status,
 }
 OWNERS = bindparam("ids", type_=ARRAY(Uuid))
+WHOLE = keyset.Shape(after=False, before=False, backward=False)
+LIVE: Mapping[str, object] = {"live": True}
 OWNER = [column.name for column in COLUMNS].index("owner_id")
 READINGS = Readings(
     Feature,
@@ -60,10 +62,19 @@ BY_NAME = Statement(
 
 @lru_cache(32)
 def by_ids_statement(reading: Reading[Feature], one: bool) -> Statement:
-    found = select(*reading.columns).where(features.c.id == (bindparam("of_id") if one else any_(OWNERS)))
+    found = select(*reading.columns).where(_is_named(one))
     if reading.along:
         found = found.add_columns(*reading.along.columns).join(users, users.c.id == features.c.owner_id)
     return Statement("feature.by_ids", found)
+
+
+@lru_cache(64)
+def written_statement(names: tuple[str, ...], one: bool, written: Excerpts) -> Statement:
+    return Statement("feature.by_ids", written.select(features).where(_is_named(one), *conditions(names)))
+
+
+def _is_named(one: bool) -> ColumnElement[bool]:
+    return features.c.id == (bindparam("of_id") if one else any_(OWNERS))
 
 
 @lru_cache(512)
@@ -105,12 +116,21 @@ class SqlFeatures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def fetch_by_ids(self, ids: Sequence[FeatureId], want: Want) -> Mapping[FeatureId, Feature]:
-        reading, one = READINGS.of(want), len(ids) == 1
-        # An array costs asyncpg 22 µs more to encode, as measured: half of the whole read.
+    async def fetch_by_ids(
+        self, ids: Sequence[FeatureId], want: Want, visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
+        one = len(ids) == 1
+        # An array costs asyncpg 12 µs more to encode, as measured: a quarter of the whole read.
         binds: dict[str, object] = {"of_id": ids[0]} if one else {"ids": ids}
-        rows = await self._database.fetch(by_ids_statement(reading, one), **binds)
-        return {row[0]: reading.exact(row) for row in rows}
+        scope = LIVE if visible_to is None else {**LIVE, "visible_to": visible_to}
+
+        def statement(reading: Reading[Feature] | Excerpts) -> Statement:
+            if isinstance(reading, Excerpts):
+                return written_statement(tuple(scope), one, reading)
+            return by_ids_statement(reading, one)
+
+        rows, make, _ = await READINGS.rows(self._database.fetch, want, statement, WHOLE, OWNER, {**scope, **binds})
+        return {row[0]: make(row) for row in rows}
 
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         scope = FeatureScope(request.filter, None, visible_to)

@@ -54,9 +54,10 @@ def _encoded(value: object) -> orjson.Fragment:
 
 
 def outline_of(slot: Slot) -> Outline | None:
-    """Of the rows of the page in the slot; None where there are none, or not all of it can be written, or the page
-    shows its rows in two ways."""
-    rows = list({id(found): found for found in _rows(slot)}.values())
+    """Of the object in the slot, or of the rows of the page there; None where there are none, or not all of it can be
+    written, or the page shows its rows in two ways."""
+    only = slot.only if slot.only and slot.only.excerpts and not slot.listed else None
+    rows = [only] if only else list({id(found): found for found in _rows(slot)}.values())
     if len(rows) != 1:
         return None
     if rows[0].outline is None:

@@ -102,7 +102,9 @@ class MemoryFeatures:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def fetch_by_ids(self, ids: Sequence[FeatureId], want: Want) -> Mapping[FeatureId, Feature]:
+    async def fetch_by_ids(
+        self, ids: Sequence[FeatureId], want: Want, visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
         called(self._world, "features", len(ids))
         return self._world.features
 

@@ -3,13 +3,18 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from app.db import audit, excerpt, feature
+from app.db.statement import Statement
+from app.db.tables import features
 from app.domain.feature.model import FeaturePageRequest
 from app.engine.plans import RARE
+from app.kernel.ids import global_id
 from app.kernel.page import window
 from app.kernel.want import Excerpt, Outline, Part, Wanted
 from tests.fixtures.reading import copy, entry_row, feature_row, opened_world
@@ -19,6 +24,8 @@ from tests.fixtures.world import BIRTH, Who, World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEXTS = ('"', "\\", "a\tb", "\x7f", "é“ 🚀", "\u2028", "</script>", "%s $1 {} '", "plain", "")
+SEEN, SEEN_BY_USER = 14, 3  # of the features below, two thirds of which are not deleted, and a quarter the user's
+IDS = Statement("feature.ids", select(features.c.id))
 TIMES = (0, 1, 10, 500_000, 999_999, 120_000)  # microseconds
 
 
@@ -107,6 +114,29 @@ async def test_what_the_database_writes_is_what_we_would_have_written(
     assert (await world.post(body, who)).content == first
     assert written and all(written)
     assert b"errors" not in first
+
+
+ONE = f"""query One($id: ID!) {{ feature(id: $id) {{ {FEATURE} owner {{ id name role }}
+    auditEntries(first: 2) {{ nodes {{ version actor {{ name }} }} }} }} }}"""
+
+
+@pytest.mark.parametrize("who", ["admin", "user", "viewer"])
+async def test_one_feature_is_written_too_where_it_may_be_seen(world: World, written: list[bool], who: Who) -> None:
+    found = await world.wiring.database.fetch(IDS)
+    ids = [global_id("Feature", row[0]) for row in found] + [global_id("Feature", UUID(int=7))]
+
+    async def ask(text: str, id: str) -> bytes:
+        return (await world.post({"query": text, "variables": {"id": id}}, who)).content
+
+    for _ in range(RARE):
+        await ask(f"# {who}\n{ONE}", ids[0])
+    assert not written
+    answers = [await ask(f"# {who}\n{ONE}", id) for id in ids]
+
+    seen = sum(b'"feature":null' not in answer for answer in answers)
+    assert seen == {"admin": SEEN, "user": SEEN_BY_USER, "viewer": SEEN}[who]
+    assert written == [True] * (len(ids) + seen)  # the features, and the pages of those that are seen
+    assert answers == [await ask(f"# {who} {number}\n{ONE}", id) for number, id in enumerate(ids)]
 
 
 @pytest.mark.parametrize(

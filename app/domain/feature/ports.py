@@ -44,8 +44,11 @@ class FeatureWork(Protocol):
 
 
 class Features(Protocol):
-    async def fetch_by_ids(self, ids: Sequence[FeatureId], want: Want) -> Mapping[FeatureId, Feature]:
-        """Deleted ones too."""
+    async def fetch_by_ids(
+        self, ids: Sequence[FeatureId], want: Want, visible_to: UserId | None
+    ) -> Mapping[FeatureId, Feature]:
+        """Deleted ones too, and anybody's; but excerpts only of those that live and are `visible_to`'s (None:
+        anybody's), since nobody can look into them."""
         ...
 
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:

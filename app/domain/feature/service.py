@@ -19,7 +19,7 @@ from app.kernel.actor import Actor, Grants, Reach
 from app.kernel.clock import Clock, NewId
 from app.kernel.errors import InvalidInput, NotFound, Problem, StaleVersion
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
-from app.kernel.want import Want
+from app.kernel.want import Excerpt, Want
 
 
 class FeatureService:
@@ -32,7 +32,7 @@ class FeatureService:
     async def get_many(self, ids: Sequence[FeatureId], want: Want = None) -> list[Feature | None]:
         """One per id, in order, None where missing, deleted or invisible."""
         self._actor.known()
-        found = await self._features.fetch_by_ids(ids, want)
+        found = await self._features.fetch_by_ids(ids, want, self._actor.visible_to(rules.READ))
         return [self._visible(found.get(id)) for id in ids]
 
     async def get(self, id: FeatureId) -> Feature:
@@ -205,6 +205,8 @@ class FeatureService:
         return change(AuditEntryId(self._new_id()), before, after, action, origin)
 
     def _visible(self, feature: Feature | None, *, finds_deleted: bool = False) -> Feature | None:
+        if isinstance(feature, Excerpt):  # only what is visible was written
+            return feature
         if feature is None or (feature.status == "DELETED" and not finds_deleted):
             return None
         return feature if self._actor.may(rules.READ, feature.owner_id) else None
