@@ -9,9 +9,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """The order of transactions' ids is neither that of commits nor that of a feature's versions, so nothing reads it:
-    see ADR 28. What is published is deleted, so most of the table is dead at any time, and is cleaned up by number,
-    not by proportion."""
+    """The order of transactions' ids is neither that of commits nor that of a feature's versions, so nothing reads it
+    (docs/adr/0028). What is published is deleted, so most of the table is dead at any time, and is cleaned up by
+    number, not by proportion."""
     execute_script("""
         GRANT DELETE ON outbox TO feature_api_app;
         ALTER TABLE outbox DROP COLUMN transaction_id,

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -15,11 +17,31 @@ SOURCE = "/feature-api"  # with the id it is unique (CloudEvents 1.0.2 §3.1)
 PATIENCE = 5.0  # seconds for a batch; whoever reads holds a transaction open meanwhile
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A group of consumers. `behind`: events that it has not been given; None where that cannot be known any more."""
+
+    name: str
+    behind: int | None
+    unacknowledged: int
+
+
 class EventStream:
     """`most` is about how many events the stream keeps: Redis drops the oldest beyond it, whoever has read them."""
 
     def __init__(self, redis: Redis, name: str, most: int) -> None:
         self._redis, self._name, self._most = redis, name, most
+
+    async def fetch_readers(self) -> tuple[int, list[Reader]]:
+        """How many events the stream holds, and the groups that read it. Raises Unavailable."""
+        try:
+            if not await self._redis.exists(self._name):
+                return 0, []
+            found: list[Any] = await self._redis.xinfo_groups(self._name)
+            groups = [Reader(str(group["name"], "utf-8"), group["lag"], group["pending"]) for group in found]
+            return int(await self._redis.xlen(self._name)), groups
+        except AWAY as error:
+            raise _unavailable(error) from error
 
     async def publish(self, events: Sequence[Event]) -> None:
         """All or none, in this order: one that Redis refuses alone (it is full, say) would be told after a later one.
@@ -30,9 +52,7 @@ class EventStream:
                     pipe.xadd(self._name, fields(event), maxlen=self._most, approximate=True)
                 await pipe.execute()
         except AWAY as error:
-            # What Redis answers says nothing of addresses, and the operator can help it: WRONGTYPE, OOM, NOPERM.
-            answer = str(error) if isinstance(error, ResponseError) else None
-            raise Unavailable(f"Redis does not take events: {answer or type(error).__name__}.") from error
+            raise _unavailable(error) from error
 
 
 def fields(event: Event) -> dict[FieldT, EncodableT]:
@@ -51,3 +71,9 @@ def fields(event: Event) -> dict[FieldT, EncodableT]:
     if event.actor_id is not None:  # an attribute is there or not, and never null (CloudEvents 1.0.2 §2.2)
         found["actorid"] = str(event.actor_id)
     return found
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    """With what Redis answers, which the operator can help, and which says nothing of addresses: WRONGTYPE, OOM."""
+    answer = str(error) if isinstance(error, ResponseError) else type(error).__name__
+    return Unavailable(f"Redis does not take events: {answer}.")

@@ -9,7 +9,7 @@ row, and gets it only when everybody can see the rows of who had it before.
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, cast, delete, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, cast, delete, func, select
 
 from app.db.database import Database
 from app.db.statement import Statement
@@ -23,7 +23,7 @@ WAITING = Statement(
     "outbox.waiting",
     select(
         select(func.count()).select_from(select(c.id).limit(MOST).subquery()).scalar_subquery(),
-        select(c.created_at).order_by(c.id).limit(literal(1)).scalar_subquery(),
+        select(c.created_at).order_by(c.id).limit(1).scalar_subquery(),
     ),
 )
 # Of the transaction, not of the session: so it is released however that ends, and works behind PgBouncer.

@@ -1,8 +1,10 @@
 """The relay: every event is published, a feature's in the order of its versions, and forgotten only then (R46)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,13 +18,14 @@ from structlog.testing import capture_logs
 from app.adapters.event_stream import EventStream
 from app.adapters.redis_away import redis_at
 from app.db.database import Database
+from app.db.outbox_again import tell_again
 from app.domain.outbox.model import Event
 from app.embedded.valkey import Valkey
 from app.jobs.outbox import BATCH, COUNTED, Relay, keep_published
 from app.kernel.errors import Unavailable
 from app.parts import pool_settings
 from app.telemetry.runtime import OutboxMetrics
-from tests.fixtures.events import ENTRIES, Connection, Telling, announce, faults_of, told
+from tests.fixtures.events import ENTRIES, Connection, Telling, Told, announce, faults_of, told
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
 from tests.fixtures.world import World
@@ -237,6 +240,34 @@ async def test_stream_is_bounded(world: World, client: Redis, servers: Servers, 
     kept = told(servers.redis_url, stream)
     assert 10 <= len(kept) < 300
     assert [int(event["version"]) for event in kept] == list(range(1_001 - len(kept), 1_001))
+
+
+# What Redis lost, told again
+
+
+async def test_what_was_told_is_told_again_as_it_was_from_the_trail(
+    world: World, telling: Telling, servers: Servers, stream: str
+) -> None:
+    for name in ("a", "b"):
+        feature = await world.create(name, metadata={"category": "é"})
+        await written(world, "archiveFeature", "admin", id=feature["id"])
+    while await telling.relay():
+        continue
+    first = told(servers.redis_url, stream)
+    with redis.Redis.from_url(servers.redis_url) as operator:
+        operator.delete(stream)
+    since = await world.owner.fetchval("SELECT created_at FROM audit_entries ORDER BY created_at OFFSET 1 LIMIT 1")
+    assert await tell_again(world.wiring.database, since, batch=2) == 3
+    assert await tell_again(world.wiring.database, since, batch=2) == 0  # they wait
+    assert await telling.relay() == 3
+    again = told(servers.redis_url, stream)
+    assert [parsed(event) for event in again] == [parsed(event) for event in first[1:]]
+    assert await tell_again(world.wiring.database, since + timedelta(days=1)) == 0
+
+
+def parsed(event: Told) -> dict[str, object]:
+    """The order of members is PostgreSQL's own in both."""
+    return {**event, "data": json.loads(event["data"])}
 
 
 # Redis away, full, or in use for something else
