@@ -90,7 +90,7 @@ class Wiring:
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         stream = EventStream(self.redis, settings.event_stream, settings.event_stream_length)
-        self.relay = Relay(SqlOutbox(database), stream.publish, observing.outbox, observing.relayed)
+        self.relay = Relay(SqlOutbox(database), stream, observing.outbox, observing.relayed)
         self.security_events = RecordedEvents(stores.security_events.append, observing.security, new_id)
         self.legacy_calls = legacy_calls_of(stores.legacy_calls, observing.registry)
         self.kept_operations, one_of = SqlRecordedOperations(database), settings.operations_recorded

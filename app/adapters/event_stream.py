@@ -43,6 +43,12 @@ class EventStream:
         except AWAY as error:
             raise _unavailable(error) from error
 
+    async def check(self) -> None:
+        try:
+            await self._redis.ping()
+        except AWAY as error:
+            raise _unavailable(error) from error
+
     async def publish(self, events: Sequence[Event]) -> None:
         """All or none, in this order: one that Redis refuses alone (it is full, say) would be told after a later one.
         Raises Unavailable; then it may be that all are there nevertheless."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from app.domain.outbox.ports import Outbox, Publish
+from app.domain.outbox.ports import Outbox, Stream
 from app.kernel.errors import Unavailable
 from app.telemetry.runtime import OutboxMetrics
 
@@ -32,8 +32,12 @@ class Around(Protocol):
 
 
 class Relay:
-    def __init__(self, outbox: Outbox, publish: Publish, metrics: OutboxMetrics, around: Around) -> None:
-        self._outbox, self._publish, self._metrics, self._around = outbox, publish, metrics, around
+    """After a failure it asks the stream first, since a connection to the database is lent while it is told; and then
+    tells one event: where answers come too late, a batch would be told again each time, and push out what is unread."""
+
+    def __init__(self, outbox: Outbox, stream: Stream, metrics: OutboxMetrics, around: Around) -> None:
+        self._outbox, self._stream, self._metrics, self._around = outbox, stream, metrics, around
+        self._most = BATCH
 
     async def run(self) -> float:
         """One look and, where something waits, one batch: in how many seconds to look again. Raises Unavailable."""
@@ -41,13 +45,17 @@ class Relay:
         self._metrics.waiting(waiting.events, waiting.since)
         if not waiting.events:
             return PAUSE
+        most, self._most = self._most, 1
         try:
-            gone = await self._around(self._outbox.relay(self._publish, BATCH))
+            if most == 1:
+                await self._stream.check()
+            gone = await self._around(self._outbox.relay(self._stream.publish, most))
         except Exception:  # whatever it is, it is dealt with by who asked for the run
             self._metrics.failed()
             raise
+        self._most = BATCH
         self._metrics.published(gone or 0)
-        if gone == BATCH:
+        if gone == most:
             return 0
         return SOON if gone else PAUSE
 

@@ -20,27 +20,32 @@ SINCE = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class Planted:
-    """An outbox in which so much waits, and of which so much goes."""
+    """An outbox in which so much waits, and of which so much goes; and a stream, which answers or does not."""
 
-    def __init__(self, waiting: int, gone: int | None | Exception) -> None:
-        self._waiting, self._gone = waiting, gone
+    def __init__(self, waiting: int, gone: int | None | Exception, away: bool = False) -> None:
+        self.waiting, self.gone, self.away = waiting, gone, away
+        self.asked: list[int] = []
 
     async def fetch_waiting(self, most: int) -> Waiting:
-        return Waiting(self._waiting, SINCE if self._waiting else None)
+        return Waiting(self.waiting, SINCE if self.waiting else None)
 
     async def relay(self, publish: Publish, most: int) -> int | None:
-        if isinstance(self._gone, Exception):
-            raise self._gone
-        return self._gone
+        self.asked.append(most)
+        if isinstance(self.gone, Exception):
+            raise self.gone
+        return self.gone
+
+    async def check(self) -> None:
+        if self.away:
+            raise Unavailable("away")
+
+    async def publish(self, events: object) -> None:
+        raise AssertionError("nothing is there")
 
 
-async def publish(events: object) -> None:
-    raise AssertionError("nothing is there")
-
-
-def relay_of(outbox: Planted, registry: CollectorRegistry) -> Relay:
+def relay_of(planted: Planted, registry: CollectorRegistry) -> Relay:
     metrics = OutboxMetrics(registry, lambda: SINCE.timestamp() + 90)
-    return Relay(outbox, publish, metrics, lambda work: work)
+    return Relay(planted, planted, metrics, lambda work: work)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,18 @@ async def test_failure_is_counted_and_what_waits_is_still_told() -> None:
     with pytest.raises(Unavailable):
         await relay_of(Planted(7, Unavailable("away")), registry).run()
     assert [registry.get_sample_value(f"feature_api_outbox_{name}") for name in METRICS] == [90, 7, 0, 1]
+
+
+async def test_after_a_failure_the_stream_is_asked_first_and_one_event_goes_alone() -> None:
+    planted = Planted(7, Unavailable("away"), away=True)
+    relay = relay_of(planted, CollectorRegistry())
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await relay.run()
+    assert planted.asked == [BATCH]
+    planted.away, planted.gone = False, 1
+    assert (await relay.run(), planted.asked) == (0, [BATCH, 1])
+    assert (await relay.run(), planted.asked) == (SOON, [BATCH, 1, BATCH])
 
 
 def test_age_grows_while_nobody_looks_at_the_outbox() -> None:

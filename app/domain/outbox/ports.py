@@ -8,6 +8,14 @@ from app.domain.outbox.model import Event, Waiting
 type Publish = Callable[[Sequence[Event]], Awaitable[None]]  # all of them in this order, or it raises Unavailable
 
 
+class Stream(Protocol):
+    async def check(self) -> None:
+        """Raises Unavailable where it does not answer."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See `Publish`."""
+
+
 class Outbox(Protocol):
     async def fetch_waiting(self, most: int) -> Waiting:
         """Counts up to `most`."""
