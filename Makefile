@@ -27,7 +27,7 @@ test: $(DEV) $(PAGE) $(CLIENTS) ## the whole suite, against real PostgreSQL and 
 fuzz: $(DEV) ## random operations, both executors, in memory and on PostgreSQL: make fuzz CASES=20000 SEED=0 ON=both
 	@$(BIN)/python -m tests.differential $(or $(CASES),20000) --seed $(or $(SEED),0) --on $(or $(ON),both) $(ARGS)
 
-torture: $(DEV) ## servers and databases killed under load, then every acknowledged write looked for: make torture SECONDS=300
+torture: $(DEV) ## servers and stores killed under load, then every acknowledged write and its event looked for: make torture SECONDS=300
 	@$(BIN)/python -m tests.torture $(or $(SECONDS),300) $(ARGS)
 
 check: lint types imports ## format, lint, types, imports between layers, schema.graphql, openapi.json

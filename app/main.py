@@ -19,6 +19,7 @@ from app.jobs.idempotency import purge_answers
 from app.jobs.measures import keep_measured
 from app.jobs.notes import MINUTE, keep_notes
 from app.jobs.operations import FLUSH, purge_operations
+from app.jobs.outbox import PAUSE, keep_published
 from app.jobs.partitions import keep_partitions
 from app.jobs.retention import keep_for
 from app.jobs.runs import Runs
@@ -100,6 +101,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
     )
 
     measure, runs = measuring(wiring), Runs(observing.jobs, observing.recorder)
+    unseen = Runs(observing.jobs, None)  # a look each second is worth no trace
 
     async def metrics(request: Request) -> Response:
         measure()
@@ -111,6 +113,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         jobs = [
             asyncio.create_task(keep_partitions(runs.of("partitions", DAY, stores.entries.make_partitions))),
             asyncio.create_task(keep_events(wiring.security_events)),
+            asyncio.create_task(keep_published(unseen.of("outbox", PAUSE, wiring.relay.run))),
             asyncio.create_task(
                 keep_for(
                     settings.security_event_retention_days,

@@ -14,6 +14,7 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
             observing.database.connections(name, pool.lent, pool.open, pool.settings.size, pool.waiting)
             observing.states.breaker(f"database_{name}", pool.breaker.is_open)
         wiring.security_events.count()
+        observing.outbox.measure()
         observing.caches.measure("operations", engine.hits, engine.misses)
         if wiring.sign_on is not None:
             observing.states.breaker("sign_on", wiring.sign_on.provider.is_away)

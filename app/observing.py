@@ -21,7 +21,15 @@ from app.telemetry.metrics import (
     RateLimitMetrics,
     SecurityMetrics,
 )
-from app.telemetry.runtime import BatchMetrics, CacheMetrics, JobMetrics, OperationMetrics, SpanMetrics, StateMetrics
+from app.telemetry.runtime import (
+    BatchMetrics,
+    CacheMetrics,
+    JobMetrics,
+    OperationMetrics,
+    OutboxMetrics,
+    SpanMetrics,
+    StateMetrics,
+)
 from app.telemetry.spans import Recorder, Recording, Sampler, awaited, current
 from app.telemetry.statements import SlowStatements, StatementObserver
 
@@ -37,6 +45,7 @@ class Observing:
         self.rate_limits = RateLimitMetrics(registry)
         self.security = SecurityMetrics(registry)
         self.jobs, self.caches, self.states = JobMetrics(registry), CacheMetrics(registry), StateMetrics(registry)
+        self.outbox = OutboxMetrics(registry)
         self._engine, self._batches = EngineMetrics(registry), BatchMetrics(registry)
         self.export = _export(settings, SpanMetrics(registry))
         self.recorder = Recorder(self.export.put) if self.export is not None else None
@@ -59,6 +68,10 @@ class Observing:
         if self.export is None or (around := current()) is None:
             return loading
         return _loaded(around.child(f"load {name}"), keys, loading)
+
+    def relayed[T](self, work: Awaitable[T]) -> Awaitable[T]:
+        """In a trace of its own, where there are any."""
+        return work if self.recorder is None else awaited(self.recorder.root("job outbox"), work)
 
     def executed(self, executor: Executor) -> None:
         self._engine.record(executor)

@@ -9,6 +9,7 @@ from secrets import token_bytes
 from time import monotonic
 
 from app.adapters.attempts import LimitedAttempts
+from app.adapters.event_stream import EventStream
 from app.adapters.recorded_operations import RecordedOperations
 from app.adapters.redis_away import AWAY
 from app.adapters.security_events import RecordedEvents
@@ -29,6 +30,7 @@ from app.db.feature import SqlFeatures
 from app.db.idempotency import SqlKeptAnswers
 from app.db.joined import JoinedDatabase
 from app.db.migrations import fetch_applied, newest
+from app.db.outbox import SqlOutbox
 from app.db.recorded_operation import SqlRecordedOperations
 from app.db.row_security import RowSecurity
 from app.db.session import SqlSessions
@@ -51,6 +53,7 @@ from app.domain.session.service import SessionPorts, SessionService
 from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.engine.operation import Engine
+from app.jobs.outbox import Relay
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
 from app.kernel.secret import ENTROPY
@@ -86,6 +89,8 @@ class Wiring:
         self.redis = redis_of(settings, traced=observing.traces)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
+        stream = EventStream(self.redis, settings.event_stream, settings.event_stream_length)
+        self.relay = Relay(SqlOutbox(database), stream, observing.outbox, observing.relayed)
         self.security_events = RecordedEvents(stores.security_events.append, observing.security, new_id)
         self.legacy_calls = legacy_calls_of(stores.legacy_calls, observing.registry)
         self.kept_operations, one_of = SqlRecordedOperations(database), settings.operations_recorded

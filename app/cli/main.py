@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from app.auth.key_ring import new_key
+from app.cli.events import event_commands
 from app.cli.operations import operation_commands, schema_commands
 from app.cli.published import openapi_commands
 from app.cli.transfer import add_transfer_commands
@@ -197,6 +198,7 @@ add_transfer_commands(cli, _servers, people)
 cli.add_typer(schema_commands(_servers), name="schema")
 cli.add_typer(openapi_commands(OPENAPI, Path("openapi.json"), compare_openapi), name="openapi")
 cli.add_typer(operation_commands(_servers), name="operations")
+cli.add_typer(event_commands(_servers), name="events")
 cli.add_typer(user_commands(_servers, lambda line: people.print(line, markup=False)), name="user")
 
 

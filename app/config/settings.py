@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from app.config.events import Events
 from app.config.identity import Identity
 from app.config.limits import Limits
 from app.config.observing import Observing
@@ -21,7 +22,7 @@ class SettingsError(Exception):
     """One line per setting that is wrong, with what to do about it."""
 
 
-class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Observing):
+class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Events, Observing):
     """Each is an environment variable of the same name in capitals; docs/configuration.md lists them."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -37,7 +37,7 @@ from app.db import user
 from app.db.database import Rows, Transaction
 from app.db.statement import Statement
 from app.db.tables import audit_entries, features, outbox, users
-from app.domain.feature.events import Change, event_payload
+from app.domain.feature.events import CHANGED, Change, event_payload
 from app.domain.feature.model import Feature
 from app.domain.user.model import User
 from app.kernel.ids import FeatureId, UserId
@@ -170,7 +170,7 @@ async def write(fetch: Fetch, change: Change, active_limit: int) -> Feature | No
         **OF_ENTRY(change.entry),
         "active_delta": change.active_delta,
         "new_limit": active_limit,
-        "event_type": "feature.changed",
+        "event_type": CHANGED,
         "event_payload": event_payload(change),
     }
     rows = await fetch(statement, **binds)

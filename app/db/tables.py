@@ -114,7 +114,7 @@ audit_entries = Table(  # partitioned by month of created_at; append-only
     Column("created_at", TIMESTAMP(timezone=True), primary_key=True),
 )
 
-outbox = Table(  # what the relay publishes, in commit order
+outbox = Table(  # what the relay publishes, and deletes
     "outbox",
     metadata,
     Column("id", BigInteger, primary_key=True),

@@ -1,4 +1,4 @@
-"""A real Valkey of our own, for `make run` and the tests; it keeps nothing over a restart, as a cache may."""
+"""A real Valkey of our own, for `make run` and the tests; it keeps nothing over a restart unless it is durable."""
 
 import signal
 import socket
@@ -18,8 +18,10 @@ _STOP_SECONDS = 5.0
 
 
 class Valkey(Server):
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, durable: bool = False) -> None:
+        """`durable`: what it acknowledged is on the disk, so that killing it loses nothing."""
         super().__init__(folder, _PROGRAM, port)
+        self._keep = "appendonly yes\nappendfsync always\n" if durable else "appendonly no\n"
         self._password = ""
         self.log_file = self._folder.path / "valkey.log"
 
@@ -47,7 +49,7 @@ class Valkey(Server):
         write_private(
             self._folder.path / "valkey.conf",
             f"bind {ports.HOST}\nport {number}\nrequirepass {self._password}\ndir ./\n"
-            'save ""\nappendonly no\nmaxmemory 256mb\nmaxmemory-policy allkeys-lru\n',
+            f'save ""\n{self._keep}maxmemory 256mb\nmaxmemory-policy volatile-lru\n',  # never the stream of events
         )
         command: list[str | Path] = [binaries.valkey_program(), "valkey.conf", "--proc-title-template", title]
         self._daemon = Daemon(

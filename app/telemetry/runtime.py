@@ -1,6 +1,7 @@
 """Metrics of what operations, batches, jobs and caches do; children are found once, since each request asks (R61)."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from time import time
 
@@ -131,6 +132,44 @@ class SpanMetrics:
 
     def ended(self, outcome: str, spans: int = 1) -> None:
         self._total[outcome].inc(spans)
+
+
+class OutboxMetrics:
+    """Of what this process saw at its last look; how long that is ago by then is added when somebody looks here."""
+
+    def __init__(self, registry: CollectorRegistry, now: Callable[[], float] = time) -> None:
+        self._now = now
+        self._since: datetime | None = None
+        self._age = Gauge(
+            "feature_api_outbox_age_seconds",
+            "How long the first of the events that wait to be published has waited; 0 where none does.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._rows = Gauge(
+            "feature_api_outbox_rows",
+            "Events that wait to be published, counted up to ten thousand.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._published = Counter("feature_api_outbox_published", "Events published.", registry=registry)
+        self._failures = Counter(
+            "feature_api_outbox_failures", "Batches of events that could not be published.", registry=registry
+        )
+
+    def waiting(self, events: int, since: datetime | None) -> None:
+        self._since = since
+        self._rows.set(events)
+        self.measure()
+
+    def measure(self) -> None:
+        self._age.set(0 if self._since is None else max(0, self._now() - self._since.timestamp()))
+
+    def published(self, events: int) -> None:
+        self._published.inc(events)
+
+    def failed(self) -> None:
+        self._failures.inc()
 
 
 class StateMetrics:

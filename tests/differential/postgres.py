@@ -55,7 +55,7 @@ FAILING = (  # not user.by_ids: the reference loads whom the compiled way finds 
 )
 WRITTEN = """
 WITH changed AS (SELECT * FROM features WHERE id IN (SELECT feature_id FROM outbox))
-SELECT (to_jsonb(o) - 'id' - 'transaction_id')::text FROM outbox o
+SELECT (to_jsonb(o) - 'id')::text FROM outbox o
 UNION ALL SELECT f::text FROM changed f
 UNION ALL SELECT (id, active_features, active_limit)::text FROM users WHERE id IN (SELECT owner_id FROM changed)
 UNION ALL SELECT e::text FROM audit_entries e WHERE id >= $1

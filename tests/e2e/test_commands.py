@@ -91,6 +91,7 @@ def test_every_command_and_each_of_its_options_has_a_help_text() -> None:
         "schema": {"export", "check"},
         "openapi": {"export", "check"},
         "operations": {"list", "export", "unused-fields"},
+        "events": {"status", "replay"},
         "keys": {"rotate", "list", "revoke", "new", "reencrypt"},
         "user": {"create", "list", "set-password", "set-role", "disable", "enable"},
     }

@@ -21,13 +21,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import UserId
 from tests.fixtures.embedded import ask as ask_database
+from tests.fixtures.events import assert_told
 from tests.fixtures.fault_proxy import Fault, Link, link_to
 from tests.fixtures.faults import READ
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 from tests.fixtures.world import CREATE, add_people
-from tests.fixtures.writes import assert_sound
 
 FAULTS = {
     "100 ms late": Fault(latency=0.1),
@@ -39,6 +39,7 @@ FAULTS = {
     "slow": Fault(rate=2_000),
 }
 POOL = 4
+STREAM = f"feature-api:events:{uuid4().hex}"
 ACQUIRE, CONNECT, STATEMENT = 1.0, 2.0, 1.0
 SILENCE, PARTING = 1.0, 2.0  # seconds that a statement may be silent beyond its time, and that a connection parts in
 DEADLINE = ACQUIRE + CONNECT + STATEMENT + SILENCE + PARTING  # until a caller knows that the database is away
@@ -71,6 +72,7 @@ def server(production: Production, links: Links) -> Iterator[Serving]:
         DATABASE_CONNECT_TIMEOUT=str(CONNECT),
         DATABASE_STATEMENT_TIMEOUT=str(STATEMENT),
         ACTOR_TTL="30",
+        EVENT_STREAM=STREAM,
         USER_POINTS=str(POINTS),
         REST_POST_LIMIT="1000000",
     ) as serving:
@@ -253,7 +255,7 @@ def registered(person: Person, document: str) -> httpx.Response:
 async def _assert_sound(server: Serving) -> None:
     owner = await asyncpg.connect(server.production.owner_url)
     try:
-        await assert_sound(owner)
+        await assert_told(owner, server.production.environment["REDIS_URL"], STREAM)
     finally:
         await owner.close()
 

@@ -20,6 +20,7 @@ from app.kernel.clock import utc_now
 from app.kernel.ids import UserId
 from app.parts import tokens_of
 from tests.fixtures.database import drop, execute, in_database
+from tests.fixtures.events import assert_told, told
 from tests.fixtures.server import ROOT, free_port, wait_until_ready
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
@@ -56,6 +57,7 @@ def database(servers: Servers, template: str, tmp_path: Path) -> Iterator[tuple[
         "DATABASE_URL": in_database(servers.app_url, name),
         "REDIS_URL": servers.redis_url,
         "DATA_DIR": str(tmp_path),
+        "EVENT_STREAM": f"feature-api:events:{name}",
     }
     yield environment, in_database(servers.owner_url, name)
     drop(servers, name)
@@ -82,12 +84,20 @@ async def people(url: str) -> dict[str, UserId]:
 
 
 async def counted(url: str) -> list[int]:
-    """Features, entries of the trail, events to publish, kept answers, and the owners' active features."""
+    """Features, entries of the trail, kept answers, and the owners' active features."""
     connection = await asyncpg.connect(url)
     try:
-        tables = ("features", "audit_entries", "outbox", "idempotency_keys")
+        tables = ("features", "audit_entries", "idempotency_keys")
         found = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
         return [*found, await connection.fetchval("SELECT sum(active_features) FROM users")]
+    finally:
+        await connection.close()
+
+
+async def everything_is_told(owner_url: str, environment: dict[str, str]) -> None:
+    connection = await asyncpg.connect(owner_url)
+    try:
+        await assert_told(connection, environment["REDIS_URL"], environment["EVENT_STREAM"])
     finally:
         await connection.close()
 
@@ -123,7 +133,7 @@ def test_killed_around_the_commit_and_asked_again_there_is_one_feature(
     finally:
         process.kill()
         process.wait(30)
-    assert asyncio.run(counted(owner_url)) == ([1, 1, 1, 1, 1] if moment == "after" else [0, 0, 0, 0, 0])
+    assert asyncio.run(counted(owner_url)) == ([1, 1, 1, 1] if moment == "after" else [0, 0, 0, 0])
 
     process, url = start(environment, "-m", "app", "serve")
     try:
@@ -137,10 +147,12 @@ def test_killed_around_the_commit_and_asked_again_there_is_one_feature(
 
         soon(answered)
         again = send(url, edge, token)
+        soon(lambda: len(told(environment["REDIS_URL"], environment["EVENT_STREAM"])) > 0)
     finally:
         process.terminate()
         process.wait(30)
     assert answers[-1].status_code == (201 if edge == "rest" else 200)
     assert ("idempotency-replayed" in answers[-1].headers) is (moment == "after")
     assert (again.content, again.headers["idempotency-replayed"]) == (answers[-1].content, "true")
-    assert asyncio.run(counted(owner_url)) == [1, 1, 1, 1, 1]
+    assert asyncio.run(counted(owner_url)) == [1, 1, 1, 1]
+    asyncio.run(everything_is_told(owner_url, environment))

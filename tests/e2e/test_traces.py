@@ -222,6 +222,17 @@ def test_jobs_have_traces_of_their_own(told: Told) -> None:
     assert {span.parent for span in roots} == {""}
 
 
+def test_batch_of_events_is_a_trace_and_a_look_that_finds_none_is_not(told: Told) -> None:
+    def roots() -> list[str]:
+        """Of traces that have ended: the root is the last of its spans."""
+        return [span.trace for span in told.collector.spans if span.name == "job outbox"]
+
+    assert soon(lambda: len(roots()) > 0)
+    for trace in roots():
+        assert told.collector.tree(trace) == [["job outbox", "outbox.forget", "outbox.lock", "outbox.next"]]
+    assert not [span for span in told.collector.spans if span.name == "outbox.waiting"]
+
+
 def test_collector_is_told_whose_spans_they_are_and_what_it_wants(told: Told) -> None:
     [about] = {json.dumps(span.about, sort_keys=True): span.about for span in told.collector.spans}.values()
     assert about.pop("service.instance.id")

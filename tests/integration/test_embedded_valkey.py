@@ -13,7 +13,7 @@ from tests.fixtures.embedded import get_value, killed_elsewhere, refusal, runnin
 def test_valkey_wants_its_password_and_keeps_to_its_limits(valkey: Valkey) -> None:
     with redis.Redis.from_url(valkey.url) as client:
         limits = client.config_get("bind", "maxmemory", "maxmemory-policy", "save", "appendonly")
-    expected = {"bind": "127.0.0.1", "maxmemory": "268435456", "maxmemory-policy": "allkeys-lru"}
+    expected = {"bind": "127.0.0.1", "maxmemory": "268435456", "maxmemory-policy": "volatile-lru"}
     assert limits == expected | {"save": "", "appendonly": "no"}
     with pytest.raises(redis.AuthenticationError):
         get_value(valkey.url.replace("redis://:", "redis://:wrong"))
@@ -27,6 +27,16 @@ def test_killed_valkey_starts_empty_on_the_same_port(folder: Path, valkey: Valke
     valkey.start()
     assert valkey.url == url
     assert get_value(url) is None
+
+
+def test_killed_valkey_that_is_durable_has_what_it_acknowledged(folder: Path) -> None:
+    server = Valkey(folder, durable=True)
+    server.start()
+    set_value(server.url, "7")
+    server.kill()
+    server.start()
+    assert get_value(server.url) == b"7"
+    server.stop()
 
 
 def test_valkey_orphan_of_a_killed_run_is_ended(folder: Path) -> None:

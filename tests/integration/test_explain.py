@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.db import api_token, audit, feature, security_event, user, user_audit, user_write
+from app.db import api_token, audit, feature, outbox, outbox_again, security_event, user, user_audit, user_write
 from app.db.excerpt import Excerpts
 from app.db.keyset import Shape
 from app.db.reading import Reading
 from app.domain.audit.model import AuditEntry, Parent
 from app.domain.feature.model import Direction, Feature, FeatureOrder, FeatureOrderField
 from app.kernel.want import Outline, Part, Want, Wanted
+from tests.fixtures.events import announce
 from tests.fixtures.plans import Planner, filled_planner
 from tests.fixtures.reading import opened_world
 from tests.fixtures.servers import Servers
@@ -364,3 +365,16 @@ async def test_a_token_is_found_by_its_hash_and_those_that_live_by_their_user(pl
         assert await planner.indexes(api_token.COUNT, ids=[user_id], visible_to=visible_to) == {"api_tokens_of_user"}
         found = await planner.indexes(api_token.REVOKE, of_id=user_id, at=DAY, visible_to=visible_to)
         assert found == {"api_tokens_pkey"}
+
+
+async def test_the_relay_reads_the_head_of_a_backlog_and_forgets_it_by_its_key(planner: Planner) -> None:
+    owner = planner.world.owner
+    await announce(owner, UUID(int=1), *range(1, 10_001))
+    await owner.execute("ANALYZE outbox")
+    first = await owner.fetchval("SELECT min(id) FROM outbox")
+
+    assert await planner.indexes(outbox.NEXT, most=200) == {"outbox_pkey"}
+    assert await planner.indexes(outbox.FORGET, ids=[first, first + 1]) == {"outbox_pkey"}
+    assert "outbox_pkey" in await planner.indexes(outbox.WAITING, most=10)
+    found = await planner.indexes(outbox_again.AGAIN, after_time=DAY, after_id=UUID(int=0), most=100)
+    assert found == {"audit_entries_by_created_at"}

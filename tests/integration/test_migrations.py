@@ -48,7 +48,7 @@ SELECT 'schema', nspname, nspacl::text, '' FROM pg_namespace WHERE nspname = 'pu
 ORDER BY 1, 2, 3, 4
 """
 
-LATER = ["search", "password_hash", "password_version", "disabled_at"]
+LATER = ["search", "password_hash", "password_version", "disabled_at", "transaction_id"]
 
 type Shape = list[tuple[str, ...]]
 
@@ -74,7 +74,7 @@ async def version_of(world: World) -> str:
 
 
 async def rows(world: World) -> list[str]:
-    """Everything in the tables but what is computed from it, and what users were given later than others had."""
+    """Everything in the tables but what is computed from it, and what was not there at all times."""
     tables = ("users", "features", "audit_entries", "outbox")
     found = [
         await world.owner.fetch(f"SELECT (to_jsonb(t) - $1::text[])::text FROM {table} t ORDER BY 1", LATER)

@@ -43,7 +43,7 @@ APP: Mapping[str, Mapping[str, str]] = {
     },
     "make_audit_partitions()": {"EXECUTE": ""},
     "legacy_calls": {"INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
-    "outbox": {"INSERT": "", "SELECT": ""},
+    "outbox": {"DELETE": "", "INSERT": "", "SELECT": ""},
     "recorded_operations": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "calls last_at"},
     "refresh_tokens": {"DELETE": "", "INSERT": "", "SELECT": "", "UPDATE": "nonce used_at"},
     "schema public": {"USAGE": ""},

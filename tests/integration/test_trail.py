@@ -83,7 +83,6 @@ async def test_the_application_may_do_with_the_tables_what_writes_need_and_nothi
             app,
             "DELETE FROM features",
             "DELETE FROM users",
-            "DELETE FROM outbox",
             "UPDATE features SET owner_id = owner_id",
             "UPDATE features SET id = id",
             "UPDATE features SET created_at = created_at",

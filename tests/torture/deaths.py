@@ -1,4 +1,4 @@
-"""What kills servers and databases at random, and has them come back."""
+"""What kills servers, databases and Redis at random, and has them come back."""
 
 import asyncio
 import random
@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 
 from app.embedded.postgres import Postgres
+from app.embedded.valkey import Valkey
 from tests.fixtures.production import PLAIN
 from tests.fixtures.server import ROOT
 
@@ -66,16 +67,18 @@ class Server:
 class Deaths:
     """Each kind in turn, in an order that chance gives; a server that is not back yet is spared."""
 
-    def __init__(self, servers: list[Server], postgres: Postgres, chance: random.Random) -> None:
+    def __init__(self, servers: list[Server], postgres: Postgres, valkey: Valkey, chance: random.Random) -> None:
         self._servers, self._postgres, self._chance = servers, postgres, chance
         self._returning: set[asyncio.Task[None]] = set()
         self.counted: Counter[str] = Counter()
         self.kinds: dict[str, Callable[[], Awaitable[bool]]] = {
             "server killed": lambda: self._server(signal.SIGKILL),
             "server stopped": lambda: self._server(signal.SIGTERM),
-            "database killed": lambda: self._database(postgres.kill),
-            "database restarted": lambda: self._database(postgres.stop),
+            "database killed": lambda: self._store(postgres.kill, postgres.start),
+            "database restarted": lambda: self._store(postgres.stop, postgres.start),
             "sessions ended": self._sessions,
+            "redis killed": lambda: self._store(valkey.kill, valkey.start),
+            "redis restarted": lambda: self._store(valkey.stop, valkey.start),
         }
 
     async def run(self, seconds: float) -> None:
@@ -104,10 +107,10 @@ class Deaths:
         self._returning.add(task)
         return True
 
-    async def _database(self, end: Callable[[], None]) -> bool:
+    async def _store(self, end: Callable[[], None], start: Callable[[], None]) -> bool:
         await asyncio.to_thread(end)
         await asyncio.sleep(self._chance.uniform(0, 0.5))
-        await asyncio.to_thread(self._postgres.start)
+        await asyncio.to_thread(start)
         return True
 
     async def _sessions(self) -> bool:

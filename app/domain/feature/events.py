@@ -7,6 +7,7 @@ from app.kernel.ids import AuditEntryId, UserId
 from app.kernel.json import Json, alike, dump
 from app.kernel.value import value
 
+CHANGED = "feature.changed"  # the type of the event
 FIELDS = ("name", "description", "status", "metadata")  # what a snapshot holds, in this order
 
 
