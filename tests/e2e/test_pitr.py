@@ -25,6 +25,7 @@ from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 
 MISTAKE = ("DROP TABLE audit_entries", "DELETE FROM features")
+LOGIN = "feature_api_backup:of%20the%20backup"
 ARCHIVED = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
 
 
@@ -102,11 +103,7 @@ def disaster(place: Place, servers: Servers) -> Iterator[Disaster]:
         migrate(postgres.owner_url)
         base = place.folder / "base"
         execute(postgres.superuser_url, "CREATE ROLE feature_api_backup LOGIN REPLICATION PASSWORD 'of the backup'")
-        place.done(
-            "base",
-            base,
-            DATABASE_REPLICATION_URL=as_login(postgres.superuser_url, "feature_api_backup:of%20the%20backup"),
-        )
+        place.done("base", base, DATABASE_REPLICATION_URL=as_login(postgres.superuser_url, LOGIN))
         assert feature_api(environment, "seed").returncode == 0  # after the base: only the log has it
         before = place.done("fingerprint", DATABASE_OWNER_URL=postgres.owner_url)
         execute(postgres.superuser_url, "SELECT pg_create_restore_point('before_the_mistake')")
@@ -178,6 +175,22 @@ def test_mistake_is_undone_by_going_back_to_just_before_it(place: Place, disaste
         asked = httpx.post(f"{url}/graphql", json=query, headers=bearer).json()
         assert asked == {"data": {"features": {"totalCount": int(counts["features"])}}}
         assert httpx.get(f"{url}/health/ready").status_code == 200
+
+
+def test_base_of_a_server_that_went_back_has_but_one_moment_to_go_to(place: Place, disaster: Disaster) -> None:
+    found, base, again = (place.folder / name for name in ("found_first", "base_of_it", "found_again"))
+    place.done("restore-to", disaster.base, disaster.log, found, "name", "before_the_mistake")
+    put(disaster.postgres, found)
+    soon(lambda: ask(disaster.postgres.superuser_url, "SELECT pg_is_in_recovery()") is False)
+    login = as_login(disaster.postgres.superuser_url, LOGIN)
+    place.done("base", base, DATABASE_REPLICATION_URL=login)
+    place.done("restore-to", base, disaster.log, again, "time", "2026-11-20 03:12:00+00")
+    lines = (again / "postgresql.auto.conf").read_text().splitlines()
+    assert [line for line in lines if line.startswith(("recovery_target_", "restore_command"))] == [
+        f'restore_command = \'cp "{disaster.log}/%f" "%p"\'',
+        "recovery_target_time = '2026-11-20 03:12:00+00'",
+        "recovery_target_action = 'promote'",
+    ]
 
 
 def test_log_is_kept_whole_and_never_overwritten(place: Place) -> None:

@@ -27,7 +27,9 @@ def test_no_container_may_write_or_become_more_than_it_is(services: dict[str, An
     for name, service in services.items():
         assert (name, service["read_only"], service["cap_drop"]) == (name, True, ["ALL"])
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert re.fullmatch(r"feature-api:local|docker\.io/\S+/\S+:[0-9]+\.[0-9]+-bookworm", service["image"]), name
+        assert re.fullmatch(
+            r"feature-api:local|docker\.io/\S+/\S+:[0-9]+\.[0-9]+-(bookworm|trixie)", service["image"]
+        ), name
     assert [name for name, service in services.items() if "ports" in service] == ["gateway"]
     assert services["gateway"]["ports"] == ["127.0.0.1:8080:8080"]
 
