@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz torture check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
-.PHONY: web clients audit lock image-test clean
+.PHONY: web clients audit lock image-test compose-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,9 @@ audit: .venv/bin/python ## dangerous calls in our code, known vulnerabilities in
 
 image-test: $(DEV) ## build the image and run it, roll servers behind gateways: make image-test IMAGE_BUILD="podman build --build-arg BASE=…"
 	$(if $(IMAGE_BUILD),IMAGE_BUILD='$(IMAGE_BUILD)') $(BIN)/pytest -q tests/image/check_image.py tests/image/check_rolling.py $(ARGS)
+
+compose-test: $(DEV) ## follow the guide from zero to running servers, and stop them: make compose-test COMPOSE="docker compose"
+	$(if $(COMPOSE),COMPOSE='$(COMPOSE)') $(BIN)/pytest -q tests/image/check_compose.py $(ARGS)
 
 lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml allows
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

@@ -312,3 +312,22 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
             yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
+
+
+@pytest.mark.parametrize("guide", ["docs/runbook.md", "docs/operations.md", "helm/feature-api/README.md"])
+def test_objects_that_the_guides_name_are_made(helm: Helm, guide: str) -> None:
+    rendered = helm.install({}, "feature-api")
+    made = {(one["kind"].lower(), one["metadata"]["name"]) for one in (*rendered.objects, *rendered.hooks)}
+    text = (CHART.parents[1] / guide).read_text()
+    named = set(re.findall(r"\b(deployment|cronjob|job|service)/(feature-api[a-z-]*)", text))
+    assert named - made == set()
+    assert bool(named) == ("kubectl" in text)
+
+
+def test_notes_say_how_to_make_the_first_key_and_user(helm: Helm) -> None:
+    rendered = helm.install({}, "feature-api")
+    made = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in rendered.objects}
+    assert set(re.findall(r"\b[a-z]+/feature-api[a-z-]*", rendered.notes)) <= made
+    assert "create job --from=cronjob/feature-api-keys first-key" in rendered.notes
+    assert "exec -it deployment/feature-api --" in rendered.notes
+    assert "first-key" not in helm.install({"keyRotation": {"enabled": False}}, "without").notes
