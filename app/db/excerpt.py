@@ -104,20 +104,21 @@ class Excerpts:
         def shown(rows: Cells, theirs: Cells) -> Sequence[ColumnElement[Any]]:
             place = rows[sort.name] if self.places else null()
             beside = () if parent is None else (rows[parent.name],)
-            return (rows[id.name], self._text(rows, theirs).label("text"), place, *beside)
+            return (rows[id.name], self.text(rows, theirs).label("text"), place, *beside)
 
         return keyset.Keyset(tuple(dict.fromkeys(needed)), sort, id, ascending, self.along, shown)
 
     def select(self, table: Table) -> Select[Any]:
         """Of the table's own rows, in no order."""
         if self.along is None:
-            return select(table.c.id, self._text(dict(table.c.items()), {}), null())
+            return select(table.c.id, self.text(dict(table.c.items()), {}), null())
         named = self.along.id.table
-        text = self._text(dict(table.c.items()), {column.name: column for column in self.along.columns})
+        text = self.text(dict(table.c.items()), {column.name: column for column in self.along.columns})
         joined = table.outerjoin(named, self.along.id == table.c[self.along.key])
         return select(table.c.id, text, null()).select_from(joined)
 
-    def _text(self, rows: Cells, theirs: Cells) -> ColumnElement[Any]:
+    def text(self, rows: Cells, theirs: Cells) -> ColumnElement[Any]:
+        """Of a row, and of the one that comes along, by these columns."""
         given = (bindparam(f"word_{number}", type_=Text) for number in count())
 
         def write(part: Part) -> ColumnElement[Any]:

@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
+from typing import cast
 
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, bindparam, func, select, true
 
 from app.db import excerpt, keyset
 from app.db.database import Database
-from app.db.excerpt import Excerpts
+from app.db.excerpt import Binds, Excerpts
 from app.db.feature_filter import conditions, values_of
-from app.db.feature_write import COLUMNS, SqlFeatureWork, write
+from app.db.feature_write import COLUMNS, SqlFeatureWork, binds_of, creation_statement, write
 from app.db.reading import Found, Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
@@ -167,13 +168,22 @@ class SqlFeatures:
                     found[of_owners[row[1]]] = row[0]
         return found
 
-    async def create(self, change: Change, active_limit: int) -> Feature | None:
+    async def create(self, change: Change, active_limit: int, want: Want) -> Feature | None:
         try:
+            if found := READINGS.excerpts(want):
+                return await self._created(change, active_limit, *found)
             return await write(self._database.fetch, change, active_limit)
         except asyncpg.IntegrityConstraintViolationError as error:
             if told := await self._broken_law(error.constraint_name, change, active_limit):
                 raise told from error
             raise
+
+    async def _created(self, change: Change, active_limit: int, written: Excerpts, words: Binds) -> Feature | None:
+        """An excerpt of the feature, or the feature where it cannot be written."""
+        rows = await self._database.fetch(creation_statement(written), **binds_of(change, active_limit), **words)
+        if excerpt.complete(rows):
+            return cast(Feature, excerpt.make(rows[0])) if rows else None  # as pages hold them
+        return (await self.fetch_by_ids([change.after.id], None, None))[change.after.id]
 
     def in_parts(self) -> AbstractContextManager[bool]:
         return self._database.in_parts()

@@ -8,7 +8,7 @@ announced  INSERT outbox, the same
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db import user
 from app.db.database import Rows, Transaction
+from app.db.excerpt import Excerpts
 from app.db.statement import Statement
 from app.db.tables import audit_entries, features, outbox, users
 from app.domain.feature.events import CHANGED, Change, event_payload
@@ -98,6 +99,17 @@ def write_statement(creates: bool, counts: bool) -> Statement:
         statement = statement.add_columns(*(counted.c[f"owner_{column.name}"] for column in user.COLUMNS))
         statement = statement.select_from(written.join(counted, true()))
     return Statement("feature.insert" if creates else "feature.update", statement)
+
+
+@lru_cache(64)
+def creation_statement(excerpts: Excerpts) -> Statement:
+    """The same of a new feature, which counts; it gives the feature's excerpt, as `Excerpts.select` does."""
+    counted = _counted()
+    written = _inserted(counted)
+    theirs = {column.name: counted.c[f"owner_{column.name}"] for column in user.COLUMNS}
+    text = excerpts.text(dict(written.c.items()), theirs)
+    statement = select(written.c.id, text, null()).select_from(written.join(counted, true()))
+    return Statement("feature.insert", statement.add_cte(_logged(written), _announced(written)))
 
 
 def _counted() -> CTE:
@@ -165,7 +177,12 @@ type Fetch = Callable[..., Awaitable[Rows]]  # of a transaction, or of the datab
 async def write(fetch: Fetch, change: Change, active_limit: int) -> Feature | None:
     """The feature as written; None where its owner does not exist."""
     statement = write_statement(change.before is None, change.active_delta != 0)
-    binds: dict[str, object] = {
+    rows = await fetch(statement, **binds_of(change, active_limit))
+    return _written(tuple(rows[0])) if rows else None
+
+
+def binds_of(change: Change, active_limit: int) -> dict[str, object]:
+    return {
         **OF_FEATURE(change.after),
         **OF_ENTRY(change.entry),
         "active_delta": change.active_delta,
@@ -173,8 +190,6 @@ async def write(fetch: Fetch, change: Change, active_limit: int) -> Feature | No
         "event_type": CHANGED,
         "event_payload": event_payload(change),
     }
-    rows = await fetch(statement, **binds)
-    return _written(tuple(rows[0])) if rows else None
 
 
 class SqlFeatureWork:

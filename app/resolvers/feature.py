@@ -47,7 +47,7 @@ class FeatureQuery:
 class FeatureMutation:
     @mutation_field(m.CreateFeaturePayload, "Creates a feature.")
     async def create_feature(self, info: Info, input: Annotated[m.CreateFeatureInput, INPUT]) -> m.Written:
-        write = info.context.feature.create(draft_of(input))
+        write = info.context.feature.create(draft_of(input), want_of(info))
         return await written(info.context, m.Written, write, input.client_mutation_id)
 
     @mutation_field(m.UpdateFeaturePayload, "Changes a feature's name, description or metadata.")

@@ -125,7 +125,7 @@ class MemoryFeatures:
         called(self._world, "feature counts", len(scopes))
         return {scope: len(self._found(scope)) for scope in scopes}
 
-    async def create(self, change: Change, active_limit: int) -> Feature | None:
+    async def create(self, change: Change, active_limit: int, want: Want) -> Feature | None:
         async with self.work() as work:
             return await work.write(change, active_limit)
 

@@ -12,8 +12,10 @@ from sqlalchemy import select
 from app.db import audit, excerpt, feature
 from app.db.statement import Statement
 from app.db.tables import features
+from app.domain.feature.inputs import FeatureDraft
 from app.domain.feature.model import FeaturePageRequest
 from app.engine.plans import RARE
+from app.kernel.actor import Actor
 from app.kernel.ids import global_id
 from app.kernel.page import window
 from app.kernel.want import Excerpt, Outline, Part, Wanted
@@ -137,6 +139,42 @@ async def test_one_feature_is_written_too_where_it_may_be_seen(world: World, wri
     assert seen == {"admin": SEEN, "user": SEEN_BY_USER, "viewer": SEEN}[who]
     assert written == [True] * (len(ids) + seen)  # the features, and the pages of those that are seen
     assert answers == [await ask(f"# {who} {number}\n{ONE}", id) for number, id in enumerate(ids)]
+
+
+CREATE = f"""mutation Create($input: CreateFeatureInput!) {{ createFeature(input: $input) {{
+    made: feature {{ {FEATURE} owner {{ id name role }} auditEntries {{ nodes {{ action version }} }} }}
+    userErrors {{ code }} }} }}"""
+MADE = f"""query Made($id: ID!) {{ made: feature(id: $id) {{ {FEATURE} owner {{ id name role }}
+    auditEntries {{ nodes {{ action version }} }} }} }}"""
+
+
+@pytest.mark.parametrize("who", ["admin", "user"])
+async def test_feature_is_written_as_it_is_created(world: World, written: list[bool], who: Who) -> None:
+    query = f"# {who}\n{CREATE}"
+    for number, text in enumerate(TEXTS):
+        name = f"new {who} {number} {''.join(filter(str.isprintable, text))}".strip()
+        draft = {"name": name, "description": text, "metadata": {"category": text, "tags": [text, "b"]}}
+        payload = (await world.data(query, who, input=draft))["createFeature"]
+        assert payload["userErrors"] == []
+        made = payload["made"]
+        assert (made["name"], made["auditEntries"]["nodes"]) == (
+            name,
+            [{"action": "CREATE", "version": 1}],
+        )
+        assert {"made": made} == await world.data(f"# {who} {number}\n{MADE}", who, id=made["id"])
+        again = (await world.data(query, who, input=draft))["createFeature"]
+        assert again == {"made": None, "userErrors": [{"code": "DUPLICATE_NAME"}]}
+    assert written
+
+
+async def test_feature_that_cannot_be_written_is_read_once_it_is_created(world: World) -> None:
+    parts, words = (Part("description", False),), ('{"description":', "}")
+    want = Wanted(frozenset({"description"}), Outline(parts, words))
+    service = world.wiring.context(Actor(world.users["user"], "USER"), "request", "", 1).feature
+
+    found = await service.create(FeatureDraft("without a description"), want)
+
+    assert (found.name, found.description, found.version) == ("without a description", None, 1)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class Features(Protocol):
 
     async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]: ...
 
-    async def create(self, change: Change, active_limit: int) -> Feature | None:
+    async def create(self, change: Change, active_limit: int, want: Want) -> Feature | None:
         """What `FeatureWork.write` does, as a unit of work of its own: there is nothing to read first."""
         ...
 

@@ -71,9 +71,10 @@ class FeatureService:
         if all(self._actor.reach(each) is Reach.NONE for each in grants):
             raise self._actor.refusal(grants[0], "You may not change features.")
 
-    async def create(self, draft: inputs.FeatureDraft) -> Feature:
-        """Active from the start. Raises InvalidInput, DuplicateName, LimitExceeded, Forbidden, or NotFound (owner)."""
-        return _found(await self._features.create(self._creation(draft), self._active_limit))
+    async def create(self, draft: inputs.FeatureDraft, want: Want = None) -> Feature:
+        """Active from the start; it may come as an excerpt. Raises InvalidInput, DuplicateName, LimitExceeded,
+        Forbidden, or NotFound (owner)."""
+        return _found(await self._features.create(self._creation(draft), self._active_limit, want))
 
     def _creation(self, draft: inputs.FeatureDraft) -> Change:
         own = self._actor.entered()
@@ -156,7 +157,7 @@ class FeatureService:
     async def _do(self, item: bulk.Item) -> Feature:
         step = self._step(item)
         if isinstance(step, Change):
-            return _found(await self._features.create(step, self._active_limit))
+            return _found(await self._features.create(step, self._active_limit, None))
         return await self.change(step.id, step.act, step.expected_version)
 
     async def _write(self, work: FeatureWork, step: bulk.Step, found: Mapping[FeatureId, Feature]) -> Feature:
