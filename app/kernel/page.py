@@ -96,14 +96,13 @@ class Fetched[T]:
 
 def cut[T, S: Hashable](fetched: Fetched[T], window: Window, cursor_of: Callable[[T], str], scope: S) -> Page[T, S]:
     """Relay Connections §4.4 (EdgesToReturn); page information is exact in both directions."""
-    rows = fetched.rows
-    more = len(rows) > window.size
-    nodes = rows[: window.size]
+    rows, size, last = fetched.rows, window.size, window.last
+    more = len(rows) > size
+    nodes = rows[:size] if more else rows
     if window.backward:
         nodes.reverse()
         return Page(nodes, fetched.outside_after, more or fetched.outside_before, cursor_of, scope)
-    elided = window.last is not None and len(nodes) > window.last
-    if elided:
-        assert window.last is not None
-        nodes = nodes[len(nodes) - window.last :]
-    return Page(nodes, more or fetched.outside_after, elided or fetched.outside_before, cursor_of, scope)
+    before = fetched.outside_before
+    if last is not None and len(nodes) > last:
+        nodes, before = nodes[len(nodes) - last :], True
+    return Page(nodes, more or fetched.outside_after, before, cursor_of, scope)
