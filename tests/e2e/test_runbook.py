@@ -29,7 +29,7 @@ from tests.fixtures.waiting import eventually
 TEXT = (ROOT / "docs" / "runbook.md").read_text()
 PROSE = re.sub(r"^ *```.*?^ *```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
 SPANS = [span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", PROSE)]
-WORDS = {"INTERNAL", "UNAVAILABLE", "PID", "PONG", "SERVER"}  # in capitals, and no settings
+WORDS = {"INTERNAL", "UNAVAILABLE", "PID", "PONG", "SERVER", "OOM", "WRONGTYPE", "NOPERM", "XADD"}  # no settings
 
 
 def blocks(language: str) -> list[str]:
@@ -165,10 +165,15 @@ async def test_provider_of_single_sign_on_is_asked_as_the_run_book_does() -> Non
 
 
 def test_every_line_of_redis_is_one(servers: Servers) -> None:
-    asked = [line.removeprefix('redis-cli -u "$REDIS_URL" ') for line in lines("redis-cli")] + ["info memory"]
-    assert len(asked) == 3 and "info memory" in SPANS
+    piped = [line.removeprefix('redis-cli -u "$REDIS_URL" ').partition(" | ")[0] for line in lines("redis-cli")]
+    asked = [*piped, "info memory"]
+    assert len(asked) == 5 and "info memory" in SPANS
+    stream = Settings.model_fields["event_stream"].default
     with redis.Redis.from_url(servers.redis_url) as client:
+        client.xadd(stream, {"id": "1"})
         answers = {line: client.execute_command(*line.split()) for line in asked}
+        client.delete(stream)
+    assert answers[f"xinfo stream {stream}"][b"length"] == 1
     assert answers["ping"] is True and answers["slowlog get 5"] is not None
     assert "maxmemory_policy" in answers["info memory"]
 
