@@ -33,10 +33,14 @@ class Faults:
         else:
             self._kill(level, row)
 
-    def repair(self, level: Level, selection: Selection, row: int, context: Context) -> None:
-        """Completes a row's leaves one by one, as graphql-core would."""
-        out = level.outs[row]
-        for member in selection.members:
+    def repair(self, level: Level, selection: Selection, row: int, context: Context) -> int | None:
+        """Completes a row's leaves one by one, as graphql-core would. Returns the place of the member at which the row
+        fell, if it did."""
+        out, told = level.outs[row], len(self.errors)
+        fell: int | None = None
+        for place, member in enumerate(selection.members):
+            if fell is None and len(self.errors) > told and level.path(row) in self._nulled:
+                fell = place - 1
             if isinstance(member, Constant):
                 out[member.key] = member.value
                 continue
@@ -47,6 +51,7 @@ class Faults:
                 self.fail(level, row, member, error)
             else:
                 self.leaf(level, row, member, member.type, value)
+        return fell
 
     def leaf(self, level: Level, row: int, at: Slot | Leaf, type_: GraphQLOutputType, value: object) -> None:
         """Puts a leaf, or a list of leaves, where it belongs."""

@@ -4,7 +4,7 @@ Completion is synchronous; where it meets an edge it leaves a job, and all jobs 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphql.execution.values import VariableValues
@@ -93,15 +93,19 @@ class Run:
             if selection is None:
                 self.faults.strays(level, singly)
                 continue
-            for row in singly:
-                self.faults.repair(level, selection, row, self.context)
+            fell = [(row, self.faults.repair(level, selection, row, self.context)) for row in singly]
             if level.rows:
-                self._expand(level, selection)
+                self._expand(level, selection, {row: place for row, place in fell if place is not None})
 
-    def _expand(self, level: Level, selection: Selection) -> None:
+    def _expand(self, level: Level, selection: Selection, fell: Mapping[int, int]) -> None:
+        """`fell`: rows that a leaf has nulled, and its place. Edges behind it are not followed, as in graphql-core."""
         for inner in selection.inner:  # of which an excerpt has none
             self.fill(level, inner.slot, _each(inner.reader(self.context), level.rows))
+        whole = level
         for loaded in selection.gaps if level.written else selection.loaded:
+            if fell:
+                place = [member.key for member in selection.members].index(loaded.slot.key)
+                level = whole.without({row for row, at in fell.items() if at < place})
             if loaded.edge.joined is None or (values := self._joined(level, loaded.edge)) is None:
                 self._jobs.append((level, loaded))
             else:

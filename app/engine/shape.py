@@ -4,7 +4,7 @@ Nothing in a plan belongs to one request; a Level belongs to one run.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -105,6 +105,13 @@ class Level:
     places: Sequence[int] | None = None  # row -> place; None: the same number
     owners: Sequence[int] | None = None  # place -> parent's row, ascending; None: the same number
     written: bool = False  # the rows are excerpts
+
+    def without(self, fallen: Container[int]) -> "Level":
+        """The same but for these rows."""
+        kept = [row for row in range(len(self.rows)) if row not in fallen]
+        places = kept if self.places is None else [self.places[row] for row in kept]
+        rows, outs = [self.rows[row] for row in kept], [self.outs[row] for row in kept]
+        return Level(rows, outs, self.parent, self.slot, places, self.owners, self.written)
 
     def position(self, row: int) -> tuple[int, int | None]:
         """(the parent's row, index in its list)."""

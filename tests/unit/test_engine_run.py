@@ -237,3 +237,23 @@ async def test_a_resolver_is_told_the_same_either_way() -> None:
     assert ran == [*ways]
     assert told[:2] == told[2:]
     assert told[0] == ("thing", "thing", ["it"], ["thing"], {"n": 3}, 3)
+
+
+@pytest.mark.parametrize(
+    ("selected", "loads"),
+    [
+        ("{ may { name link { name } } }", [[2]]),
+        ("{ may { link { name } name } }", [[1, 2]]),
+        ("{ may { a: link { name } name b: firm { name } } }", [[1, 2]]),
+    ],
+)
+async def test_row_that_fell_is_not_followed_further(selected: str, loads: object) -> None:
+    """Behind a field that nulls its object graphql-core asks for nothing more; a load is of no more keys than there."""
+    found = Thing(may=[Thing(None, key=1), Thing("b", key=2)])
+    request = Request({0: found, 1: Thing("one"), 2: Thing("two")})
+
+    data, errors = await run(selected, request)
+
+    assert request.calls == loads
+    assert errors == [(["may", 0, "name"], NULL % "name")]
+    assert data["may"][0] is None and data["may"][1]["name"] == "b"
