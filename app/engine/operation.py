@@ -30,7 +30,7 @@ from app.engine.price import Price
 from app.engine.tokens import forget_tokens
 from app.engine.weights import Costs
 
-CACHED = 16_000_000  # bytes of documents in all, with their plans: some 900 of a dozen fields
+CACHED = 12_000_000  # bytes of documents in all, with their plans: some 700 of a dozen fields
 
 type Executor = Literal["compiled", "reference"]
 
