@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz torture check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
-.PHONY: web clients audit lock image-test compose-test clean
+.PHONY: load web clients audit lock image-test compose-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ bench: $(DEV) ## our server beside others, by CPU per request: make bench ROUNDS
 bench-memory: $(DEV) ## memory of a server that answered 100,000 distinct operations
 	@$(BIN)/python -m bench.memory $(ARGS)
 
+load: $(DEV) ## create, get, put and list, as many as it can do, and twice that, in 7 minutes: make load SCALE=0.1
+	@$(BIN)/python -m bench.loaded --scale $(or $(SCALE),1) $(if $(TARGET),--target $(TARGET) --tokens $(TOKENS)) $(ARGS)
+
 web: $(RUN) ## build the page for browsers again
 	rm -rf app/web/static
 	$(MAKE) $(PAGE)
@@ -106,7 +109,7 @@ lock: $(DEV) ## pin the newest versions of the dependencies that pyproject.toml 
 	rm -rf .venv-lock
 
 clean: ## remove what was built and installed, but not the data
-	rm -rf .venv .venv-audit web/node_modules tests/e2e/clients/node_modules bench/peers/*/node_modules app/web/static
+	rm -rf .venv .venv-audit web/node_modules tests/e2e/clients/node_modules bench/peers/*/node_modules ops/load/node_modules app/web/static
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:

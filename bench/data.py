@@ -78,6 +78,10 @@ VACUUM = "VACUUM (ANALYZE) users, features, audit_entries, outbox"
 ADMIN = f"SELECT {_id(1, '0')}"
 SOME = f"SELECT id FROM features ORDER BY md5(id::text) LIMIT {USERS}"
 OWNERS = "SELECT id FROM users ORDER BY id"
+OWNED = f"""
+SELECT DISTINCT ON (owner_id) id, owner_id FROM features
+WHERE status = 'ACTIVE' AND owner_id <> ({ADMIN}) ORDER BY owner_id, id
+"""
 CREATED = "SELECT count(*) FROM features WHERE created_at > timestamptz '2025-01-01Z'"
 
 
@@ -106,12 +110,13 @@ async def forget_writes(url: str) -> int:
         await connection.close()
 
 
-async def fetch_ids(url: str) -> tuple[str, list[str], list[str]]:
-    """The administrator, some features in no order, and all users."""
+async def fetch_ids(url: str) -> tuple[str, list[str], list[str], list[tuple[str, str]]]:
+    """The administrator, some features in no order, all users, and of each plain user (an active feature, the user)."""
     connection = await asyncpg.connect(url)
     try:
         admin = str(await connection.fetchval(ADMIN))
         features = [str(row[0]) for row in await connection.fetch(SOME)]
-        return admin, features, [str(row[0]) for row in await connection.fetch(OWNERS)]
+        owners = [str(row[0]) for row in await connection.fetch(OWNERS)]
+        return admin, features, owners, [(str(row[0]), str(row[1])) for row in await connection.fetch(OWNED)]
     finally:
         await connection.close()

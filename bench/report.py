@@ -12,10 +12,12 @@ from bench.contenders import ROOT, UNLEASH, Contender, platforms
 from bench.figures import Figures, Results, Verdict, budget
 from bench.load import CONNECTIONS
 from bench.machine import Cores, describe
+from bench.page import LOAD, REST, replaced
+from bench.page import section as section_of
 from bench.picture import draw
 from bench.rest import CALLS
-from bench.rest_report import END, START, RestRun, replaced, rest_budget, rows, section
 from bench.rest_report import HEADINGS as REST_HEADINGS
+from bench.rest_report import RestRun, rest_budget, rows, section
 from bench.workloads import Workload
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -72,6 +74,7 @@ Machine: {machine}. PostgreSQL 18, {platforms}.
     make bench ONLY=rest                             # REST, GraphQL and Unleash, and their section of this page
     make bench ARGS="--only ours,mercurius --workloads W1,W2 --seconds 5"
     make bench-memory                                # memory after 100,000 distinct operations
+    make load                                        # the load, and its section of this page, in seven minutes
 """
 
 
@@ -87,22 +90,22 @@ class Run:
 
 def show_rest(run: RestRun, console: Console) -> None:
     for call, title in CALLS.items():
-        console.print(_table(f"{call}: {title} (CPU milliseconds per request)", REST_HEADINGS, rows(run.results, call)))
-    console.print(_table("Budget of REST", BUDGET_HEADINGS, map(_verdict, rest_budget(run.results))))
+        console.print(table(f"{call}: {title} (CPU milliseconds per request)", REST_HEADINGS, rows(run.results, call)))
+    console.print(table("Budget of REST", BUDGET_HEADINGS, map(verdict_cells, rest_budget(run.results))))
     console.print(f"{run.rounds} rounds of {run.seconds} s; widest spread of server CPU {run.results.spread:.0%}")
 
 
 def show(run: Run, console: Console) -> None:
     for workload in run.workloads:
         title = f"{workload.name}: {workload.title} (CPU milliseconds per request)"
-        console.print(_table(title, HEADINGS, _rows(run, workload)))
-    console.print(_table("Budget", BUDGET_HEADINGS, map(_verdict, budget(run.results))))
+        console.print(table(title, HEADINGS, _rows(run, workload)))
+    console.print(table("Budget", BUDGET_HEADINGS, map(verdict_cells, budget(run.results))))
     console.print(f"{run.rounds} rounds of {run.seconds} s; widest spread of server CPU {run.results.spread:.0%}")
 
 
-def _table(title: str, headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
+def table(title: str, headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
-    figures = headings is not BUDGET_HEADINGS
+    figures = "measured" not in headings
     for heading in headings:
         table.add_column(heading, justify="right" if heading and figures else "left", no_wrap=not heading)
     for row in rows:
@@ -113,16 +116,16 @@ def _table(title: str, headings: Sequence[str], rows: Iterator[Sequence[str]]) -
 def write_rest(run: RestRun) -> None:
     """That section of docs/benchmarks.md; the rest of it stays."""
     tables = "\n\n".join(
-        f"### {call}: {title}\n\n{_markdown(REST_HEADINGS, rows(run.results, call))}" for call, title in CALLS.items()
+        f"### {call}: {title}\n\n{markdown(REST_HEADINGS, rows(run.results, call))}" for call, title in CALLS.items()
     )
-    budget = _markdown(BUDGET_HEADINGS, map(_verdict, rest_budget(run.results)))
-    PAGE.write_text(replaced(PAGE.read_text(), section(run, tables, budget)))
+    budget = markdown(BUDGET_HEADINGS, map(verdict_cells, rest_budget(run.results)))
+    PAGE.write_text(replaced(PAGE.read_text(), REST, section(run, tables, budget)))
 
 
 def write(run: Run) -> None:
-    """docs/benchmarks.md, but for its section on REST, and docs/benchmarks.svg."""
+    """docs/benchmarks.md, but for its sections on REST and load, and docs/benchmarks.svg."""
     tables = [
-        f"## {workload.name}: {workload.title}\n\n{_markdown(HEADINGS, _rows(run, workload))}"
+        f"## {workload.name}: {workload.title}\n\n{markdown(HEADINGS, _rows(run, workload))}"
         for workload in run.workloads
     ]
     pinning = (
@@ -133,7 +136,7 @@ def write(run: Run) -> None:
     text = TEXT.format(
         date=datetime.now(UTC).date().isoformat(),
         tables="\n\n".join(tables),
-        budget=_markdown(BUDGET_HEADINGS, map(_verdict, budget(run.results))),
+        budget=markdown(BUDGET_HEADINGS, map(verdict_cells, budget(run.results))),
         pinning=pinning,
         connections=CONNECTIONS,
         seconds=run.seconds,
@@ -143,8 +146,10 @@ def write(run: Run) -> None:
         platforms=platforms(),
         versions="\n".join(f"| {each.title} | {each.versions()} |" for each in (*run.contenders, UNLEASH)),
     )
-    _, start, kept = PAGE.read_text().partition(START)
-    PAGE.write_text(replaced(text, start + kept.partition(END)[0]))
+    before = PAGE.read_text()
+    for heading in (REST, LOAD):
+        text = replaced(text, heading, section_of(before, heading))
+    PAGE.write_text(text)
     (ROOT / "docs" / "benchmarks.svg").write_text(draw(run.results, run.contenders, run.workloads))
 
 
@@ -163,10 +168,10 @@ def _ratios(ours: Figures | None, found: Figures) -> tuple[str, str]:
     return f"{ours.server / found.server:.2f}", f"{ours.both / found.both:.2f}"
 
 
-def _verdict(verdict: Verdict) -> tuple[str, ...]:
+def verdict_cells(verdict: Verdict) -> tuple[str, ...]:
     return verdict.workload, verdict.what, verdict.allowed, verdict.measured, MARKS[verdict.met]
 
 
-def _markdown(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+def markdown(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
     lines = [" | ".join(headings), "|".join("---" for _ in headings), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)

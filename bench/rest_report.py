@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bench.contenders import UNLEASH
 from bench.figures import SERVER, Results, Verdict
+from bench.page import REST
 from bench.rest import CALLS, CREATORS, LANES
 from bench.unleash import FEATURES
 
@@ -14,7 +15,6 @@ HEADINGS = (
     "", "server", "PostgreSQL", "both", "requests/s", "p50", "p99", "SQL", "of GraphQL's server", "of Unleash's server",
     "of Unleash's both",
 )  # fmt: skip
-START, END = "## REST, beside GraphQL and Unleash", "## What was measured"
 TEXT = """{start}
 
 Measured on {date}, {rounds} rounds of {seconds} s, as the tables above; the widest that a round's server CPU lay from
@@ -78,7 +78,7 @@ def rest_budget(results: Results) -> Iterator[Verdict]:
 
 def section(run: RestRun, tables: str, budget: str) -> str:
     return TEXT.format(
-        start=START,
+        start=REST,
         date=datetime.now(UTC).date().isoformat(),
         rounds=run.rounds,
         seconds=run.seconds,
@@ -89,12 +89,3 @@ def section(run: RestRun, tables: str, budget: str) -> str:
         features=FEATURES,
         unleash=UNLEASH.versions().split(",")[0],
     )
-
-
-def replaced(page: str, section: str) -> str:
-    """The page with this section in place of the one that it has, or before what was measured."""
-    head, found, rest = page.partition(START)
-    if not found:
-        head, _, rest = page.partition(END)
-        return f"{head}{section}{END}{rest}"
-    return f"{head}{section}{END}{rest.partition(END)[2]}"

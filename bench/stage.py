@@ -19,7 +19,8 @@ from bench.unleash import Unleash, make_unleash
 
 @dataclass(frozen=True)
 class Stage:
-    """`admin`, `features` and `owners` are keys of rows; `folder` is for files of the run."""
+    """`admin`, `features` and `owners` are keys of rows, `owned` an active feature of each plain user with its owner;
+    `folder` is for files of the run."""
 
     cores: Cores
     folder: Path
@@ -28,6 +29,7 @@ class Stage:
     admin: str
     features: list[str]
     owners: list[str]
+    owned: list[tuple[str, str]]
     unleash: Unleash
 
     @property

@@ -109,6 +109,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
     return ConnectionLimits(
         connections=settings.max_connections,
         requests=settings.max_concurrent_requests,
+        slow_requests=4 * settings.database_pool_size,  # no connection is ever idle, and a stall refuses few
         headers=settings.max_headers,
         header_bytes=settings.max_header_bytes + settings.max_query_bytes,
         header_timeout=settings.header_timeout,

@@ -33,7 +33,10 @@ class Protections(BaseSettings):
     )
     max_connections: int = Field(2_000, ge=1, le=1_000_000, description="Open connections; more are told to wait.")
     max_concurrent_requests: int = Field(
-        200, ge=1, le=1_000_000, description="Requests that a process works on at once; more are told to wait."
+        200,
+        ge=1,
+        le=1_000_000,
+        description="Requests that a process works on at once, fewer while they are slow; more are told to wait.",
     )
     max_headers: int = Field(100, ge=10, le=10_000, description="Header fields of a request at most.")
     max_header_bytes: int = Field(

@@ -14,8 +14,10 @@ from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from app.web.admission import AdmittingProtocol
+from app.web.crowd import Crowd
 from app.web.protections import SecurityHeaders
 from app.web.sending import Whole
 from app.web.turned_away import tell_to_wait
@@ -23,19 +25,18 @@ from app.web.turned_away import tell_to_wait
 AHEAD = 64  # requests that a peer may send before the answer to the first; uvicorn keeps all that come
 LINGER_NOT = struct.pack("ii", 1, 0)
 RETRY_AFTER = 5  # seconds, for who comes when all connections are taken
-RETRY_SOON = 1  # seconds, for who comes when as many requests are under way as may be
-UNHEARD = 0.25  # seconds: refusing those who do not wait would else take the time of all who were let in
 SLOW = 0.25  # seconds after which a body keeps others waiting no longer
-ALWAYS = (b"/health", b"/metrics")  # who asks how it is must hear it
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """Times in seconds. From `connections` on a peer is told to wait, and from twice as many it is not even heard. From
-    `requests` under way on another one is told to wait; what waits for its peer, to send or to take, is not counted."""
+    `requests` under way on another one is told to wait, and while they are slow from `slow_requests` on; what waits
+    for its peer, to send or to take, is not counted."""
 
     connections: int
     requests: int
+    slow_requests: int
     headers: int
     header_bytes: int
     header_timeout: float
@@ -47,12 +48,6 @@ class _TooMuchError(Exception):
     """Raised through the parser, which takes it for a fault in the request and stops."""
 
 
-class _Crowd:
-    """Of all connections: requests that wait for their peer."""
-
-    away = 0
-
-
 def guarded(
     limits: ConnectionLimits, protections: SecurityHeaders, told: Callable[[], None] = lambda: None
 ) -> type[asyncio.Protocol]:
@@ -61,23 +56,20 @@ def guarded(
     class Guarded(_GuardedProtocol):
         bounds = limits
         default_headers = protections.beside(())
-        crowd = _Crowd()
+        crowd = Crowd(limits.slow_requests, limits.requests)
         turned_away = staticmethod(told)
 
     return Guarded
 
 
-class _GuardedProtocol(HttpToolsProtocol):
+class _GuardedProtocol(AdmittingProtocol):
     bounds: ConnectionLimits
-    default_headers: tuple[tuple[bytes, bytes], ...]
-    crowd: _Crowd
-    turned_away: Callable[[], None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: TimerHandle | None = None  # of the head or the body that is on its way
         self._unread: TimerHandle | None = None  # of an answer that the peer does not take
-        self._in_head, self._in_body, self._refused = False, False, False
+        self._in_head, self._in_body = False, False
         self._slow, self._stuck = False, False  # does a request wait for its peer, to send or to take?
         self._head = 0  # bytes of an unfinished head so far
         self._refusal = (400, "BAD_REQUEST", "This is no valid HTTP request.")
@@ -87,8 +79,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if len(self.connections) > 2 * self.bounds.connections:
             self.transport.abort()
         elif len(self.connections) > self.bounds.connections:
-            self.app = self._overloaded
-        self._served = self.app
+            self._served = self._overloaded
         self._await(self.bounds.header_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -122,9 +113,6 @@ class _GuardedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= AHEAD:
             raise _TooMuchError
         self._in_head, self._in_body, self._head = False, True, 0
-        under_way = len(self.tasks) - self.crowd.away
-        full = under_way >= self.bounds.requests and not self.url.startswith(ALWAYS)
-        self.app = self._busy if full else self._served
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -145,14 +133,6 @@ class _GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._leave()
-        elif self._refused:
-            self._refused = False
-            self.flow.pause_reading()
-            self.loop.call_later(UNHEARD, self._hear)
-
-    def _hear(self) -> None:
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -160,7 +140,7 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stuck = True
+        self._stuck, self._since = True, None
         self.crowd.away += 1
         self._leave()
 
@@ -182,8 +162,10 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(seconds, self._too_slow)
 
     def _slowly(self) -> None:
-        self._slow = True
-        self.crowd.away += 1
+        self._since = None
+        if not self._skipping:
+            self._slow = True
+            self.crowd.away += 1
         self._await(max(0, self.bounds.body_timeout - SLOW))
 
     def _arrived(self) -> None:
@@ -220,7 +202,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = self.cycle
-        if cycle is not None and (cycle.response_started if self._in_body else not cycle.response_complete):
+        if self._skipping or cycle is not None and (cycle.response_started if self._in_body else not cycle.response_complete):
             self.transport.close()  # in the midst of another answer nothing can be said
             self._leave()
             return
@@ -240,9 +222,3 @@ class _GuardedProtocol(HttpToolsProtocol):
     async def _overloaded(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = ((b"connection", b"close"), *self.default_headers)
         await tell_to_wait(send, b"Too many connections: try again.", RETRY_AFTER, headers)
-
-    async def _busy(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The connection stays: to make another one would cost more than the answer."""
-        self._refused = True
-        self.turned_away()
-        await tell_to_wait(send, b"Too many requests are under way: try again.", RETRY_SOON, self.default_headers)

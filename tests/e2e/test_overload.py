@@ -2,17 +2,26 @@
 nothing is left of it, and who sends or reads slowly keeps nobody out."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import orjson
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.web.admission import UNHEARD
+from bench.open_loop import Phase, send_all
+from bench.request import Request
 from tests.fixtures.faults import READ, held_up, locked
-from tests.fixtures.production import PLAIN, Production, Serving
-from tests.fixtures.waiting import soon
+from tests.fixtures.production import PLAIN, Production, Serving, rest_of
+from tests.fixtures.waiting import eventually, soon
 
 ROOM, POOL, SENT = 6, 2, 4
 PATIENT = {"DATABASE_ACQUIRE_TIMEOUT": "60", "DATABASE_STATEMENT_TIMEOUT": "60"}
@@ -96,3 +105,179 @@ def test_who_sends_slowly_keeps_nobody_out(server: Serving) -> None:
         for _ in range(ROOM):
             assert server.ask(READ, "user").status_code == 200
     soon(lambda: server.ask(READ, "user").status_code == 200)
+
+
+@asynccontextmanager
+async def crowded(server: Serving, production: Production, room: int) -> AsyncIterator[list[int]]:
+    """As many requests are under way as may be until the block ends; their statuses are there afterwards."""
+    statuses: list[int] = []
+    soon(lambda: server.ask(READ, "user").status_code == 200)
+    async with AsyncExitStack() as stack:
+        owner, watcher = await asyncpg.connect(production.owner_url), await asyncpg.connect(production.owner_url)
+        stack.push_async_callback(owner.close)
+        stack.push_async_callback(watcher.close)
+        ask = await stack.enter_async_context(asking(server))
+        async with locked(owner):
+            under_way = {asyncio.create_task(ask()) for _ in range(room)}
+            for task in under_way:
+                stack.callback(task.cancel)
+            await held_up(watcher, POOL)
+            refused = await first(under_way | {asyncio.create_task(ask())}, 1)
+            under_way -= refused  # where the last request before was not over yet
+            assert {task.result() for task in refused} == {503}
+            yield statuses
+        statuses += await asyncio.gather(*under_way)
+
+
+@asynccontextmanager
+async def asking(server: Serving) -> AsyncIterator[Callable[[], Coroutine[Any, Any, int]]]:
+    """What reads the features, and returns the status."""
+    headers = {"authorization": f"Bearer {server.production.token('user')}"}
+    async with httpx.AsyncClient(verify=PLAIN, timeout=60, headers=headers) as client:
+
+        async def ask() -> int:
+            return (await client.post(f"{server.url}/graphql", json={"query": READ})).status_code
+
+        yield ask
+
+
+def told(peer: socket.socket, count: int = 1) -> list[tuple[bytes, bytes]]:
+    """So many answers, as (head, body)."""
+    found: list[tuple[bytes, bytes]] = []
+    data = b""
+    while len(found) < count:
+        head, end, body = data.partition(b"\r\n\r\n")
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+        if end and len(body) >= length:
+            found.append((head, body[:length]))
+            data = body[length:]
+        else:
+            piece = peer.recv(65_536)
+            assert piece, data
+            data += piece
+    assert data == b""
+    return found
+
+
+ASK = b"GET /api/v2/features HTTP/1.1\r\nHost: x\r\n"
+SAID = {
+    "message": "Too many requests are under way: try again.",
+    "extensions": {"code": "UNAVAILABLE", "retryAfter": 1},
+}
+
+
+def is_told_to_wait(head: bytes, body: bytes) -> bool:
+    lines = head.lower().split(b"\r\n")
+    needed = {b"retry-after: 1", b"cache-control: no-store", b"x-content-type-options: nosniff"}
+    return (
+        lines[0] == b"http/1.1 503 service unavailable"
+        and needed <= set(lines)
+        and any(line.startswith(b"date: ") for line in lines)
+        and orjson.loads(body) == {"errors": [SAID]}
+    )
+
+
+async def test_refused_connection_stays_and_its_next_request_is_heard(server: Serving, production: Production) -> None:
+    async with crowded(server, production, ROOM) as statuses:
+        with server.connect() as peer:
+            for parts in ((ASK + b"\r\n",), (SLOW, b"x" * 989), (ASK + b"Expect: 100-continue\r\n\r\n",)):
+                peer.sendall(parts[0])  # before its body
+                assert [is_told_to_wait(*answer) for answer in told(peer)] == [True]
+                refused = time.monotonic()
+                peer.sendall(b"".join((*parts[1:], GET)))
+                [(head, _)] = told(peer)
+                assert head.startswith(b"HTTP/1.1 200 OK") and time.monotonic() - refused > 0.8 * UNHEARD
+            peer.sendall((ASK + b"\r\n") * 3)
+            assert [is_told_to_wait(*answer) for answer in told(peer, 3)] == [True] * 3
+            peer.sendall(ASK + b"\r\n" + GET)
+            busy, well = told(peer, 2)
+            assert is_told_to_wait(*busy) and well[0].startswith(b"HTTP/1.1 200 OK")
+    assert set(statuses) == {200}
+
+
+async def test_refused_connection_ends_where_the_caller_wants_it_to(server: Serving, production: Production) -> None:
+    async with crowded(server, production, ROOM):
+        for request in (ASK + b"Connection: close\r\n\r\n", b"GET /api/v2/features HTTP/1.0\r\n\r\n"):
+            head, _, body = server.raw(request).partition(b"\r\n\r\n")
+            assert is_told_to_wait(head, body) and b"connection: close" in head.lower().split(b"\r\n")
+        with server.connect() as peer:
+            peer.sendall(b"HEAD /api/v2/features HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            head, _, nothing = rest_of(peer).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ") and b"content-length: %d\r\n" % len(body) in head
+        assert nothing == b""
+
+
+async def test_refusal_waits_for_the_answer_before_it_on_its_connection(production: Production) -> None:
+    read = orjson.dumps({"query": READ})
+    bearer = f"Authorization: Bearer {production.token('user')}\r\n".encode()
+    head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    with production.serving(MAX_CONCURRENT_REQUESTS="1", **PATIENT) as serving, serving.connect() as peer:
+        owner, watcher = await asyncpg.connect(production.owner_url), await asyncpg.connect(production.owner_url)
+        soon(lambda: serving.ask(READ, "user").status_code == 200)
+        async with locked(owner):
+            peer.sendall(head % len(read) + bearer + b"\r\n" + read + ASK + b"\r\n")
+            await held_up(watcher, 1)
+        (first_head, _), refused = told(peer, 2)
+        assert first_head.startswith(b"HTTP/1.1 200 OK") and is_told_to_wait(*refused)
+        await owner.close()
+        await watcher.close()
+
+
+async def test_who_sends_slowly_after_a_refusal_takes_no_room(server: Serving, production: Production) -> None:
+    with ExitStack() as stack:
+        async with crowded(server, production, ROOM):
+            for _ in range(ROOM):
+                peer = stack.enter_context(server.connect())
+                peer.sendall(SLOW)
+                assert is_told_to_wait(*told(peer)[0])
+            await asyncio.sleep(0.5)  # by then it is known that they are slow
+            before = turned_away(server)
+            assert [server.ask(READ, "user").status_code for _ in range(3)] == [503] * 3
+            assert turned_away(server) == before + 3
+
+
+async def test_after_slow_requests_fewer_are_let_in_and_soon_all_again(production: Production) -> None:
+    room = 12
+    with production.serving(MAX_CONCURRENT_REQUESTS=str(room), DATABASE_POOL_SIZE=str(POOL), **PATIENT) as serving:
+        async with AsyncExitStack() as stack:
+            owner = await asyncpg.connect(production.owner_url)
+            stack.push_async_callback(owner.close)
+            ask = await stack.enter_async_context(asking(serving))
+            async with crowded(serving, production, room) as slow:
+                await asyncio.sleep(0.2)  # so that they are
+            before = turned_away(serving)
+            async with locked(owner):
+                under_way = {asyncio.create_task(ask()) for _ in range(room)}
+                refused = await first(under_way, 2)
+            statuses = [task.result() for task in refused] + await asyncio.gather(*under_way)
+            assert statuses.count(503) == turned_away(serving) - before >= 2
+            assert statuses.count(200) == room - statuses.count(503) >= 4 * POOL
+            assert set(slow) == {200}
+
+            async def all_fit() -> bool:
+                return set(await asyncio.gather(*(ask() for _ in range(room)))) == {200}
+
+            await eventually(all_fit)
+
+
+async def test_a_thousand_requests_a_second_take_no_memory_and_leave_nothing_behind(
+    server: Serving, production: Production
+) -> None:
+    """Nothing is done meanwhile, so that all but those that were let in are told to wait, on a fast machine too."""
+    address, process = urlsplit(server.url), psutil.Process(server.pid)
+    assert address.hostname and address.port
+    where, before, seen_before = (address.hostname, address.port), process.memory_info().rss, turned_away(server)
+    asked = [Request("GET", "/api/v2/features", authorization=f"Bearer {production.token('user')}")]
+    most = before
+    async with crowded(server, production, ROOM) as statuses:
+        storm = asyncio.create_task(asyncio.to_thread(send_all, where, asked, [Phase(1_000, 3)], connections=500))
+        while not storm.done():
+            most = max(most, process.memory_info().rss)
+            await asyncio.sleep(0.05)
+        seen = await storm
+    assert {(answer.status, answer.again) for answer in seen.answers} == {(503, True)} and seen.unanswered == 0
+    assert len(seen.answers) + seen.unsent == 3_000 and len(seen.answers) > 500
+    assert turned_away(server) - seen_before >= len(seen.answers)
+    assert most - before < 40 * 2**20
+    assert set(statuses) == {200}
+    assert [server.ask(READ, "user").status_code for _ in range(2 * ROOM)] == [200] * 2 * ROOM

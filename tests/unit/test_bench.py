@@ -8,9 +8,10 @@ from app.kernel.ids import global_id
 from bench.check import Checked, compare, normalised
 from bench.contenders import BenchError
 from bench.figures import Figures, Results, budget, medians
+from bench.page import LAST, LOAD, REST, replaced, section
 from bench.request import COUNTER, Request
 from bench.rest import LANES
-from bench.rest_report import END, START, replaced, rest_budget
+from bench.rest_report import rest_budget
 from bench.workloads import W4
 
 KEY = "00000000-0005-7002-a000-000000000005"
@@ -107,7 +108,11 @@ def test_rest_may_cost_a_tenth_more_than_graphql_and_no_more() -> None:
     assert verdicts["R2", "server CPU, REST v1 of GraphQL's"] is None
 
 
-def test_the_section_on_rest_takes_the_place_of_the_old_one_and_no_other_words() -> None:
-    once = replaced(f"one\n\n{END}\n\nlast\n", f"{START}\n\nfirst\n\n")
-    assert once == f"one\n\n{START}\n\nfirst\n\n{END}\n\nlast\n"
-    assert replaced(once, f"{START}\n\nsecond\n\n") == once.replace("first", "second")
+def test_a_section_takes_the_place_of_the_old_one_and_no_other_words() -> None:
+    page = f"one\n\n{LAST}\n\nlast\n"
+    first, load, second = f"{REST}\n\nfirst\n\n### part\n\n", f"{LOAD}\n\nload\n\n", f"{REST}\n\nsecond\n\n"
+    both = replaced(replaced(page, REST, first), LOAD, load)
+    assert both == f"one\n\n{first}{load}{LAST}\n\nlast\n"
+    assert (section(both, REST), section(both, LOAD), section(page, LOAD)) == (first, load, "")
+    assert replaced(both, REST, second) == f"one\n\n{second}{load}{LAST}\n\nlast\n"
+    assert replaced(page, LOAD, "") == page

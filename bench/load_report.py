@@ -1,0 +1,143 @@
+"""The section on load in docs/benchmarks.md: figures, targets (R64, R69), and what they are worth."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bench.artillery import Played, held, read_config
+from bench.figures import Figures, Verdict
+from bench.load import CONNECTIONS
+from bench.machine import describe
+from bench.overload import BEFORE, CALLERS, FACTOR, Overload
+from bench.page import LOAD
+
+PROFILE_HEADINGS = ("", "callers", "requests", "requests/s at most", "P50", "P95", "P99", "errors")
+MIX_HEADINGS = (
+    "", "requests/s", "P50", "P99", "server CPU ms", "PostgreSQL CPU ms", "requests/s per core of the server",
+    "requests/s per core of both",
+)  # fmt: skip
+OVERLOAD_HEADINGS = ("", "requests/s", "P50", "P99", "longest")
+VERDICT_HEADINGS = ("", "what", "target", "measured", "")
+PERCENTILES = ("median", "p95", "p99")
+RATE = 1_000  # requests per second (R69)
+SQL_P95 = 50.0  # milliseconds (R69)
+ADMITTED_P99 = 500.0  # milliseconds (R64)
+REFUSED_P99 = 100.0  # milliseconds: "quickly"
+RECOVERED = 2.0  # seconds (R64)
+GROWTH = 50.0  # MiB at the most, while it lasts
+NAMES = {"median": "P50", "p95": "P95", "p99": "P99", "errors": "errors"}
+TEXT = """{start}
+
+Measured on {date} by `make load`,
+{length}. Of ten callers seven create a feature, get it
+and put it, and three list twenty ([ops/load](../ops/load/features.yml)); each has a token of one of a thousand users.
+One server process on one core; PostgreSQL, Valkey and whoever asks share another. Times in milliseconds, as the caller
+sees them.
+
+{profiles}
+
+![Response times and requests per second, by profile](load.svg)
+
+{mix}
+
+{overload}
+
+{verdicts}
+
+- The first table is Artillery's, which makes a connection for each caller and needs some 2 ms of CPU for a request
+  itself: with PostgreSQL on the same core its times are rather those of that core. It has the 10, 50 and 100 callers a
+  second of the scenario; its thresholds (`ensure`) are those of the table of targets.
+- The second is wrk's, with {connections} connections, as much as the server can do: the same calls in the same shares,
+  prepared, so that what is got and put is what the caller had before (`If-Match: *`). A request that fails stops the
+  run.
+- The third is an open loop: {callers:,} connections ask {factor:g} times as much as the second table says, and half of
+  that before and afterwards, whatever becomes of what was asked before; a time begins when a request was due. Memory of
+  the server: {memory}.
+  After its end it took {recovered:.2f} s until nobody was refused or waited for more than half a second.
+- SQL is the server's own `database_query_duration_seconds`, all statements, interpolated in its buckets.
+- Limits are counted and never reached; they, metrics and JSON logs are as shipped. PostgreSQL does not wait for the
+  disk. Machine: {machine}.
+
+"""
+
+
+@dataclass(frozen=True)
+class LoadRun:
+    """`sql`: P95 in milliseconds, of the scenario and of the mix. `load`: of the machine, at the start (one minute)."""
+
+    profiles: Sequence[Played]
+    mix: Figures
+    overload: Overload
+    sql: tuple[float | None, float | None]
+    scale: float
+    load: float
+
+
+def profile_rows(profiles: Sequence[Played]) -> Iterator[Sequence[str]]:
+    for played in profiles:
+        found = (played.values.get(f"http.response_time.{part}") for part in PERCENTILES)
+        times = ("–" if value is None else f"{value:.1f}" for value in found)
+        counted = (f"{played.callers:,}", f"{played.requests:,}", f"{played.rate:.0f}")
+        yield (played.profile, *counted, *times, f"{played.errors:.3g} %")
+
+
+def mix_rows(mix: Figures) -> Iterator[Sequence[str]]:
+    figures = (f"{mix.rate:,.0f}", f"{mix.p50:.1f}", f"{mix.p99:.1f}", f"{mix.server:.3g}", f"{mix.postgres:.3g}")
+    yield ("the same mix", *figures, f"{1000 / mix.server:,.0f}", f"{1000 / mix.both:,.0f}")
+
+
+def overload_rows(seen: Overload) -> Iterator[Sequence[str]]:
+    yield (f"before, for {BEFORE:g} s", *seen.before.cells())
+    yield (f"let in, for {seen.seconds:g} s", *seen.admitted.cells())
+    yield ("told to wait", *seen.refused.cells())
+    yield ("afterwards", *seen.after.cells())
+
+
+def scenario_verdicts(profiles: Sequence[Played], sql: float | None) -> Iterator[Verdict]:
+    """As Artillery judges."""
+    config = read_config()
+    for played in profiles:
+        for line in held(config, played):
+            name = NAMES[line.what.rpartition(".")[2]]
+            unit, sign = ("%", "≤") if name == "errors" else ("ms", "<")
+            shown = "not measured" if line.measured is None else f"{line.measured:.3g} {unit}"
+            yield Verdict(played.profile, name, f"{sign} {line.allowed:g} {unit}", shown, line.met)
+    yield _below("all three", "SQL, P95", sql, SQL_P95, "ms")
+
+
+def verdicts(run: LoadRun) -> Iterator[Verdict]:
+    yield from scenario_verdicts(run.profiles, run.sql[0])
+    rate = run.mix.rate
+    yield Verdict("the same mix", "requests/s of one process", f"> {RATE:,}", f"{rate:,.0f}", rate > RATE)
+    yield _below("the same mix", "SQL, P95", run.sql[1], SQL_P95, "ms")
+    seen, where = run.overload, "twice as many"
+    yield _below(where, "P99 of what is let in", seen.admitted.p99, ADMITTED_P99, "ms")
+    yield _below(where, "P99 until told to wait", seen.refused.p99, REFUSED_P99, "ms")
+    yield _below(where, "neither done nor told when to come again", float(seen.failed), 1, "requests")
+    yield _below(where, "memory, growth", seen.memory[1] - seen.memory[0], GROWTH, "MiB")
+    yield _below(where, "recovery", seen.recovered, RECOVERED, "s")
+
+
+def section(run: LoadRun, profiles: str, mix: str, overload: str, targets: str) -> str:
+    before, most, end = run.overload.memory
+    length = "at full length" if run.scale == 1 else f"at {run.scale:g} times its length"
+    return TEXT.format(
+        start=LOAD,
+        date=datetime.now(UTC).date().isoformat(),
+        length=f"{length}, with {run.load:.1f} programs at work at its start",
+        profiles=profiles,
+        mix=mix,
+        overload=overload,
+        verdicts=targets,
+        callers=CALLERS,
+        factor=FACTOR,
+        connections=CONNECTIONS,
+        memory=f"{before:.0f} MiB before, {most:.0f} at the most, {end:.0f} at the end",
+        recovered=run.overload.recovered,
+        machine=describe(),
+    )
+
+
+def _below(where: str, what: str, measured: float | None, allowed: float, unit: str) -> Verdict:
+    shown = "not measured" if measured is None else f"{measured:.3g} {unit}"
+    return Verdict(where, what, f"< {allowed:g} {unit}", shown, None if measured is None else measured < allowed)
