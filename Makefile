@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz torture check format lint types imports schema migrate rollback revision seed token profile bench bench-memory
-.PHONY: load web clients audit lock image-test compose-test clean
+.PHONY: bench-traces load web clients audit lock image-test compose-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,9 @@ bench-memory: $(DEV) ## memory of a server that answered 100,000 distinct operat
 
 load: $(DEV) ## create, get, put and list, as many as it can do, and twice that, in 7 minutes: make load SCALE=0.1
 	@$(BIN)/python -m bench.loaded --scale $(or $(SCALE),1) $(if $(TARGET),--target $(TARGET) --tokens $(TOKENS)) $(ARGS)
+
+bench-traces: $(DEV) $(CATALOGUE) ## what traces cost, as CPU of the smallest request
+	@$(BIN)/python -m bench.traces $(ARGS)
 
 web: $(RUN) ## build the page for browsers again
 	rm -rf app/web/static

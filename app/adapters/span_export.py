@@ -9,17 +9,16 @@ from collections.abc import Mapping
 
 import httpx2
 import structlog
-from opentelemetry.util.types import AttributeValue
 
 from app.telemetry.otlp import request_of
 from app.telemetry.runtime import SpanMetrics
-from app.telemetry.spans import Recording
+from app.telemetry.spans import Recording, Value
 
 log = structlog.get_logger()
 
 PATH = "/v1/traces"
 WAITING = 4_096  # spans; each is about a kilobyte
-BATCH = 512  # spans of one request, which are some milliseconds' work
+BATCH = 1_024  # spans of one request, which are some milliseconds' work
 PAUSE = 1.0  # seconds in which spans gather
 PATIENCE = 5.0  # seconds for one request
 RETRY = 5.0  # seconds after one that failed
@@ -33,7 +32,7 @@ class SpanExport:
         self,
         endpoint: str,
         headers: Mapping[str, str],
-        about: Mapping[str, AttributeValue],
+        about: Mapping[str, Value],
         metrics: SpanMetrics,
         retry: float = RETRY,
     ) -> None:

@@ -4,53 +4,61 @@ They hold names, numbers and words of ours: never a variable, a token, a literal
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import ContextVar, Token
 from os import urandom
-from typing import Any
+from struct import iter_unpack
+from types import TracebackType
 
-from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import (
-    Link,
-    Span,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    Tracer,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 from opentelemetry.util.types import Attributes, AttributeValue
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 NANOSECONDS = 1_000_000_000
 TRUSTED = 100  # traces a second that are recorded since callers say so, whatever the ratio: callers may be anybody
+IDS = 512  # that are drawn at once
 
+type Value = str | bool | int | float
 type Sink = Callable[["Recording"], None]
 
 
-class Recording(Span):
-    """A span that is recorded; when it ends, its sink gets it."""
+def _drawn() -> Iterator[int]:
+    """Of eight random bytes each, and not 0, which would be none."""
+    while True:
+        yield from (id for (id,) in iter_unpack("Q", urandom(8 * IDS)) if id)
 
-    __slots__ = ("_context", "_sink", "attributes", "ended", "failed", "kind", "name", "parent", "started")
+
+_id = _drawn().__next__
+
+
+class Recording(Span):
+    """A span that is recorded; when it ends, its sink gets it. In its `with` block the spans that are made are its
+    children, and with the block it ends."""
+
+    __slots__ = (
+        *("_before", "_sink", "attributes", "ended", "failed", "id", "kind", "name"),
+        *("parent", "started", "state", "trace"),
+    )
 
     def __init__(
-        self, sink: Sink, context: SpanContext, parent: int, name: str, kind: SpanKind, started: int | None = None
+        self,
+        sink: Sink,
+        trace: int,
+        parent: int,
+        name: str,
+        kind: SpanKind,
+        started: int | None = None,
+        state: TraceState | None = None,
     ) -> None:
         """`parent`: the id of its span, or 0; `started` in nanoseconds since 1970, or now."""
-        self._sink, self._context, self.parent = sink, context, parent
+        self._sink, self.trace, self.id, self.parent, self.state = sink, trace, _id(), parent, state
         self.name, self.kind = name, kind
-        self.attributes: dict[str, AttributeValue] = {}
+        self.attributes: dict[str, Value] = {}
         self.failed = False
         self.started, self.ended = started or time.time_ns(), 0
 
     def child(self, name: str, kind: SpanKind = SpanKind.INTERNAL, started: int | None = None) -> "Recording":
-        above = self._context
-        context = SpanContext(above.trace_id, _id(8), False, SAMPLED, above.trace_state)
-        return Recording(self._sink, context, above.span_id, name, kind, started)
+        return Recording(self._sink, self.trace, self.id, name, kind, started, self.state)
 
     def fail(self, error: type[BaseException] | str) -> None:
         """With the error's class, or a word for it; its text may hold what a caller sent."""
@@ -62,17 +70,31 @@ class Recording(Span):
             self.ended = end_time or time.time_ns()
             self._sink(self)
 
+    def __enter__(self) -> "Recording":
+        self._before: Token[Recording | None] = CURRENT.set(self)
+        return self
+
+    def __exit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        CURRENT.reset(self._before)
+        del self._before  # it holds all of the request's context, and a span waits for a second to be sent
+        if error is not None and not self.ended:
+            self.fail(error)
+        self.end()
+
     def get_span_context(self) -> SpanContext:
-        return self._context
+        return SpanContext(self.trace, self.id, False, SAMPLED, self.state)
 
     def is_recording(self) -> bool:
         return not self.ended
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
-        self.attributes[key] = value
+        self.attributes[key] = value if isinstance(value, str | bool | int | float) else str(value)
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        self.attributes.update(attributes)
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
 
     def update_name(self, name: str) -> None:
         self.name = name
@@ -93,42 +115,22 @@ class Recording(Span):
         """Not kept: nobody here makes one."""
 
 
-# Beside OpenTelemetry's own context: to ask that one takes ten times as long, and every statement asks.
+# In place of OpenTelemetry's own context: to ask that one takes ten times as long, and every statement asks.
 CURRENT: ContextVar[Recording | None] = ContextVar("span", default=None)
 
 
-class Recorder(Tracer):
+class Recorder:
     """Makes the first span of a trace, or of our part of it. Whether there shall be one is decided before: see
     Sampler."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def root(self, name: str, kind: SpanKind = SpanKind.INTERNAL) -> Recording:
-        return Recording(self._sink, SpanContext(_id(16), _id(8), False, SAMPLED), 0, name, kind)
-
-    def start_span(
-        self,
-        name: str,
-        context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        start_time: int | None = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-    ) -> Span:
-        above = get_current_span(context).get_span_context()
-        if above.is_valid:
-            own = SpanContext(above.trace_id, _id(8), False, SAMPLED, above.trace_state)
-            span = Recording(self._sink, own, above.span_id, name, kind, start_time)
-        else:
-            span = self.root(name, kind)
-        span.attributes.update(attributes or {})
-        return span
-
-    def start_as_current_span(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError("see `entered`")
+    def root(self, name: str, kind: SpanKind = SpanKind.INTERNAL, parent: SpanContext | None = None) -> Recording:
+        """`parent`: the span of whoever asked us."""
+        if parent is None:
+            return Recording(self._sink, _id() << 64 | _id(), 0, name, kind)
+        return Recording(self._sink, parent.trace_id, parent.span_id, name, kind, None, parent.trace_state)
 
 
 class Sampler:
@@ -156,26 +158,6 @@ def current() -> Recording | None:
     return span if span is not None and not span.ended else None
 
 
-@contextmanager
-def entered(span: Recording) -> Iterator[Recording]:
-    """Spans made in it are its children; it ends with the block."""
-    token, before = attach(set_span_in_context(span)), CURRENT.set(span)
-    try:
-        yield span
-    except BaseException as error:
-        span.fail(type(error))
-        raise
-    finally:
-        CURRENT.reset(before)
-        detach(token)
-        span.end()
-
-
 async def awaited[T](span: Recording, work: Awaitable[T]) -> T:
-    with entered(span):
+    with span:
         return await work
-
-
-def _id(size: int) -> int:
-    """Of so many bytes, not 0, which would be none."""
-    return int.from_bytes(urandom(size)) or 1

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from app.kernel.errors import DomainError
 from app.telemetry.metrics import DatabaseMetrics
-from app.telemetry.spans import NANOSECONDS, current
+from app.telemetry.spans import CURRENT, NANOSECONDS
 
 log = structlog.get_logger()
 
@@ -99,7 +99,7 @@ class StatementObserver[S: Named]:
             self._metrics.failed(error)
         if seconds >= self._slow_from and self._slow is not None:
             self._slow.tell(statement, seconds)
-        if self._traced and (around := current()) is not None:
+        if self._traced and (around := CURRENT.get()) is not None and not around.ended:
             ended = time.time_ns()
             span = around.child(statement.name, SpanKind.CLIENT, ended - int(seconds * NANOSECONDS))
             span.attributes["db.system.name"] = "postgresql"

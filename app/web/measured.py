@@ -4,12 +4,10 @@ import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
-from opentelemetry.trace import SpanKind
-
 from app.http.refused import Refused
 from app.kernel.errors import DomainError
 from app.telemetry.runtime import OperationMetrics
-from app.telemetry.spans import Recording, current, entered
+from app.telemetry.spans import Recording, current
 from app.web.answer import Answer
 from app.web.asked import Asked
 from app.web.run import Caller
@@ -29,7 +27,7 @@ def measured(run: Run, metrics: OperationMetrics, traced: bool) -> Run:
         facts.operation, facts.document, facts.cost, facts.kind = None, "", None, None
         code: str | None = REFUSED
         try:
-            if traced and (around := current()) is not None:
+            if traced and facts.trace_id is not None and (around := current()) is not None:
                 answer = await _traced(around, asked, caller)
             else:
                 answer = await run(asked, caller)
@@ -43,7 +41,7 @@ def measured(run: Run, metrics: OperationMetrics, traced: bool) -> Run:
             metrics.record(facts.operation, user, time.perf_counter() - started, facts.cost, code)
 
     async def _traced(around: Recording, asked: Asked, caller: Caller) -> Answer:
-        with entered(around.child("GraphQL", SpanKind.INTERNAL)) as span:
+        with around.child("GraphQL") as span:
             try:
                 answer = await run(asked, caller)
                 if (code := _code(answer)) is not None:

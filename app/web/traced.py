@@ -1,92 +1,97 @@
-"""The span of a request, by OpenTelemetry's ASGI middleware, for those requests that are traced (R62).
+"""The span of a request, for those requests that are traced (R62); the others make none, and pass by.
 
-The middleware is shown a request without address, headers or query, so that no id, variable or token can be in a span;
-those that are not traced do not pass through it at all.
+What it says is what OpenTelemetry's ASGI instrumentation would say, which is asked once for each answer. It is shown a
+request without address, headers or query, so that no id, variable or token can be in a span.
 """
 
-import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 
 from opentelemetry.context import attach, detach
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.metrics import NoOpMeter
+from opentelemetry.instrumentation._semconv import _StabilityMode
+from opentelemetry.instrumentation.asgi import collect_request_attributes, set_status_code
 from opentelemetry.propagate import extract
-from opentelemetry.trace import NonRecordingSpan, SpanContext, get_current_span, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, get_current_span, set_span_in_context
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.facts import about, route_of
 from app.telemetry.logs import REQUEST
-from app.telemetry.spans import CURRENT, Recorder, Recording, Sampler
+from app.telemetry.spans import Recorder, Recording, Sampler, Value
 
-ASKED = "feature_api.asked"  # the request itself, in what the middleware is shown
 CONTEXT = (b"traceparent", b"tracestate")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_describe: Callable[..., Mapping[str, Value]] = collect_request_attributes  # neither has types
+_set_status: Callable[..., None] = set_status_code
 QUIET = ("/health", "/metrics")  # asked every few seconds, by machines
-os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # the names that stay; there is no other way to ask
+WORDS = _StabilityMode.HTTP  # the names that stay
 
 
 class Traced:
     """Inside `Observe`, whose log line and errors then carry the trace. `routes`: see Observe."""
 
     def __init__(self, app: ASGIApp, recorder: Recorder, sampler: Sampler, routes: frozenset[str]) -> None:
-        self._app, self._sampler, self._routes = app, sampler, routes
-        self._middleware = OpenTelemetryMiddleware(
-            self._inside,
-            tracer=recorder,
-            meter=NoOpMeter("feature_api"),
-            exclude_spans=["receive", "send"],
-            default_span_details=_described,
-        )
+        self._app, self._recorder, self._sampler, self._routes = app, recorder, sampler, routes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(QUIET):
-            await self._app(scope, receive, send)
-            return
-        carried = [pair for pair in scope["headers"] if pair[0] in CONTEXT]
-        parent = _parent(carried) if carried else None
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """No coroutine of its own, and no more than must be: each request pays for it."""
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        parent = _parent(scope) if "trace_id" in REQUEST.get() else None  # Observe has looked
         if self._sampler.takes(parent):
-            shown = {name: scope[name] for name in ("type", "method", "scheme", "http_version", "server")}
-            shown |= {"path": "", "query_string": b"", "headers": carried if parent else [], ASKED: scope}
-            await self._middleware(shown, receive, send)
-        elif parent is not None:  # whom we ask in turn shall know that it is not traced
-            token = attach(set_span_in_context(NonRecordingSpan(parent)))
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                detach(token)
-        else:
-            await self._app(scope, receive, send)
+            if not scope["path"].startswith(QUIET):
+                return self._record(scope, receive, send, parent)
+        elif parent is not None:
+            return self._hand_on(scope, receive, send, parent)
+        return self._app(scope, receive, send)
 
-    async def _inside(self, shown: Scope, receive: Receive, send: Send) -> None:
-        scope, span = shown[ASKED], get_current_span()
-        assert isinstance(span, Recording)
-        facts, context = about(scope), span.get_span_context()
-        facts.trace_id = f"{context.trace_id:032x}"
-        ids = {**REQUEST.get(), "trace_id": facts.trace_id, "span_id": f"{context.span_id:016x}"}
-        REQUEST.set(ids)  # until Observe, around us, takes it back
+    async def _record(self, scope: Scope, receive: Receive, send: Send, parent: SpanContext | None) -> None:
+        method, server = scope["method"], scope["server"]
+        span = self._recorder.root(method if method in METHODS else "HTTP", SpanKind.SERVER, parent)
+        span.attributes.update(_asked(method, scope["scheme"], scope["http_version"], server and tuple(server)))
+        facts = about(scope)
+        facts.trace_id = f"{span.trace:032x}"
+        # Until Observe, around us, takes it back.
+        REQUEST.set({**REQUEST.get(), "trace_id": facts.trace_id, "span_id": f"{span.id:016x}"})
 
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":  # with its last byte the span ends
+        def told(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
                 route = route_of(scope, self._routes)
                 span.name = f"{span.name} {route}"
+                answered, span.failed = _answered(message["status"])
+                span.attributes |= answered
                 span.attributes["http.route"] = route
                 span.attributes["feature_api.request_id"] = facts.request_id
-            await send(message)
+            elif not message.get("more_body"):
+                span.end()
+            return send(message)
 
-        before = CURRENT.set(span)
+        with span:
+            await self._app(scope, receive, told)
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, parent: SpanContext) -> None:
+        """Whom we ask in turn shall know that it is not traced."""
+        token = attach(set_span_in_context(NonRecordingSpan(parent)))
         try:
-            await self._app(scope, receive, named)
+            await self._app(scope, receive, send)
         finally:
-            CURRENT.reset(before)
+            detach(token)
 
 
-def _described(scope: Scope) -> tuple[str, dict[str, Any]]:
-    """The name is completed when the route is known."""
-    method = scope["method"]
-    return method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "HTTP", {}
+@lru_cache(64)
+def _asked(method: str, scheme: str, version: str, server: tuple[str, int | None] | None) -> Mapping[str, Value]:
+    shown = {"type": "http", "method": method, "scheme": scheme, "http_version": version, "server": server}
+    return _describe(shown, WORDS)
 
 
-def _parent(headers: Iterable[tuple[bytes, bytes]]) -> SpanContext | None:
-    carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-    found = get_current_span(extract(carrier)).get_span_context()
+@lru_cache(64)
+def _answered(status: int) -> tuple[Mapping[str, Value], bool]:
+    """What is said of an answer with that status, and whether we failed."""
+    span = Recording(lambda ended: None, 0, 0, "", SpanKind.SERVER)
+    _set_status(span, status, sem_conv_opt_in_mode=WORDS)
+    return span.attributes, span.failed
+
+
+def _parent(scope: Scope) -> SpanContext | None:
+    carried = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in CONTEXT}
+    found = get_current_span(extract(carried)).get_span_context()
     return found if found.is_valid else None

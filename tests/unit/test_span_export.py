@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from app.adapters import span_export
 from app.adapters.span_export import SpanExport
 from app.telemetry.runtime import SpanMetrics
-from app.telemetry.spans import TRUSTED, Recorder, Sampler, current, entered
+from app.telemetry.spans import TRUSTED, Recorder, Sampler, current
 from tests.fixtures.collector import collecting
 from tests.fixtures.server import free_port
 from tests.fixtures.waiting import eventually
@@ -101,7 +101,7 @@ async def test_large_number_goes_in_several_requests() -> None:
 
 def test_ended_span_is_nobody_s_parent() -> None:
     span = Exported("http://127.0.0.1:1").recorder.root("request")
-    with entered(span):
+    with span:
         assert current() is span
         span.end()
         assert current() is None

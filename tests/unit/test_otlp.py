@@ -1,0 +1,33 @@
+"""What is sent to a collector, byte for byte what the messages that OpenTelemetry publishes say of the same spans."""
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
+
+from app.telemetry.otlp import request_of
+from app.telemetry.spans import Recorder, Recording
+
+
+def test_spans_are_read_back_as_they_were() -> None:
+    ended: list[Recording] = []
+    caller = SpanContext(2**127 + 1, 2**63 + 1, True, TraceFlags(1), TraceState([("vendor", "word")]))
+    with Recorder(ended.append).root("GET /ü", SpanKind.SERVER, caller) as root:
+        root.attributes |= {"yes": True, "one": 1, "real": 1.0, "least": -(2**63), "text": "é" * 300}
+        child = root.child("n" * 20_000)
+        child.fail("INTERNAL")
+        child.end()
+    for number in range(300):  # lengths of one byte, of two, of three
+        root.attributes[f"more {number}"] = "x" * number
+    whole = ExportTraceServiceRequest.FromString(request_of(ended, {"service.name": "tested"}))
+    [resource] = whole.resource_spans
+    [about], [scope] = resource.resource.attributes, resource.scope_spans
+    assert (about.key, about.value.string_value, scope.scope.name) == ("service.name", "tested", "feature_api")
+    inner, outer = scope.spans
+    assert (inner.trace_id, inner.parent_span_id) == (outer.trace_id, outer.span_id)
+    assert (outer.trace_id, outer.parent_span_id) == (caller.trace_id.to_bytes(16), caller.span_id.to_bytes(8))
+    assert (inner.name, outer.name, outer.trace_state) == ("n" * 200, "GET /ü", "vendor=word")
+    assert (inner.kind, outer.kind, inner.status.code, outer.status.code) == (1, 2, 2, 0)
+    assert (outer.start_time_unix_nano, outer.end_time_unix_nano) == (root.started, root.ended)
+    values = {one.key: getattr(one.value, one.value.WhichOneof("value") or "") for one in outer.attributes}
+    expected = {key: value[:200] if isinstance(value, str) else value for key, value in root.attributes.items()}
+    assert values == expected
+    assert [type(values[key]) for key in ("yes", "one", "real")] == [bool, int, float]
