@@ -31,3 +31,15 @@ def test_spans_are_read_back_as_they_were() -> None:
     expected = {key: value[:200] if isinstance(value, str) else value for key, value in root.attributes.items()}
     assert values == expected
     assert [type(values[key]) for key in ("yes", "one", "real")] == [bool, int, float]
+
+
+def test_values_that_are_equal_and_of_different_types_are_told_apart() -> None:
+    """An encoded attribute is remembered by its key and its value, and to a dict True, 1 and 1.0 are one key."""
+    values = (True, 1, 1.0)
+    for value in values:
+        ended: list[Recording] = []
+        with Recorder(ended.append).root("GET", SpanKind.SERVER, None) as root:
+            root.attributes["same"] = value
+        whole = ExportTraceServiceRequest.FromString(request_of(ended, {}))
+        [attribute] = whole.resource_spans[0].scope_spans[0].spans[0].attributes
+        assert type(getattr(attribute.value, attribute.value.WhichOneof("value") or "")) is type(value)
