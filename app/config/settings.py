@@ -151,9 +151,11 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Observing):
 
 
 def _has_scheme(url: str, schemes: tuple[str, ...]) -> bool:
+    """Of PostgreSQL several servers may be named, with commas between."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in schemes and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2].split(",") if "postgresql" in schemes else [parts.netloc]
+        return parts.scheme in schemes and all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:  # no port: often a part of a password
         return False
 
