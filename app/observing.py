@@ -21,6 +21,7 @@ from app.telemetry.metrics import (
     RateLimitMetrics,
     SecurityMetrics,
 )
+from app.telemetry.replicas import ReplicaMetrics
 from app.telemetry.runtime import BatchMetrics, CacheMetrics, JobMetrics, OperationMetrics, SpanMetrics, StateMetrics
 from app.telemetry.spans import Recorder, Recording, Sampler, awaited, current
 from app.telemetry.statements import SlowStatements, StatementObserver
@@ -37,6 +38,7 @@ class Observing:
         self.rate_limits = RateLimitMetrics(registry)
         self.security = SecurityMetrics(registry)
         self.jobs, self.caches, self.states = JobMetrics(registry), CacheMetrics(registry), StateMetrics(registry)
+        self.replicas = ReplicaMetrics(registry)
         self._engine, self._batches = EngineMetrics(registry), BatchMetrics(registry)
         self.export = _export(settings, SpanMetrics(registry))
         self.recorder = Recorder(self.export.put) if self.export is not None else None

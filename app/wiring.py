@@ -53,6 +53,7 @@ from app.domain.user.service import UserService
 from app.engine.operation import Engine
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
+from app.kernel.position import Since
 from app.kernel.secret import ENTROPY
 from app.observing import Observing
 from app.parts import (
@@ -69,6 +70,7 @@ from app.parts import (
     ring_of,
     tokens_of,
 )
+from app.replicated import replicated_of
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
 
@@ -84,6 +86,7 @@ class Wiring:
         walled = settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings, traced=observing.traces)
+        self.replicated = replicated_of(settings, database, self.redis)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         self.security_events = RecordedEvents(stores.security_events.append, observing.security, new_id)
@@ -137,9 +140,14 @@ class Wiring:
         )
         self.documents = documents_of(settings, self.engine, self.redis, observing.registry)
 
-    def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
-        """Of one operation that costs so many points; `client` is the caller's address."""
-        return self._context(actor, request_id, client, cost, self._stores_of(actor))
+    def context(
+        self, actor: Actor, request_id: str, client: str, cost: int, since: Since | None = None
+    ) -> RequestContext:
+        """See ContextOf."""
+        stores = self._stores_of(actor)
+        if since is not None and self.replicated is not None:
+            stores = self.replicated.stores_of(stores, actor, since)
+        return self._context(actor, request_id, client, cost, stores)
 
     @asynccontextmanager
     async def once(
@@ -236,4 +244,6 @@ class Wiring:
         await self.observing.close()
         await self.redis.aclose()
         await self.row_security.close()
+        if self.replicated is not None:
+            await self.replicated.replicas.close()
         await self.database.close()
