@@ -12,14 +12,13 @@ from functools import partial
 from math import inf
 from time import monotonic
 
-import asyncpg
 import structlog
 from sqlalchemy import literal_column, select
 
 from app.db.database import Database
 from app.db.pool import PoolSettings
 from app.db.statement import Statement
-from app.db.watch import Watch
+from app.db.watch import Row, Watch
 
 log = structlog.get_logger()
 
@@ -32,8 +31,6 @@ WRITTEN = Statement("replicas.written", select(literal_column("(pg_current_wal_i
 SYSTEM = "(SELECT system_identifier FROM pg_control_system())"
 OF_PRIMARY = f"SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}"  # an error on a replica
 OF_REPLICA = f"SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}, pg_is_in_recovery()"
-
-type Row = asyncpg.Record | None
 
 
 @dataclass(slots=True, eq=False)
@@ -102,11 +99,11 @@ class Replicas:
     async def run(self) -> None:
         """Watches them all until it is cancelled."""
         async with asyncio.TaskGroup() as watches:
-            settings = self.primary.pool.settings
-            watch = Watch(settings, OF_PRIMARY, max(PATIENCE, settings.connect_timeout))
+            watch = Watch(self.primary.pool.settings, OF_PRIMARY, PATIENCE)
             watches.create_task(self._keep(watch, self._see_primary))
             for each in self.all:
-                watch = Watch(each.settings, OF_REPLICA, PATIENCE)
+                settings = replace(each.settings, connect_timeout=self.primary.pool.settings.connect_timeout)
+                watch = Watch(settings, OF_REPLICA, PATIENCE)
                 watches.create_task(self._keep(watch, partial(self._see_replica, each)))
 
     async def close(self) -> None:

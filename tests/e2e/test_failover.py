@@ -22,13 +22,12 @@ import pytest
 
 from app.auth.keys import development_keys
 from app.auth.tokens import Tokens
-from app.kernel.ids import UserId
-from tests.fixtures.cluster import Cluster, cluster_of, promote
+from tests.fixtures.cluster import Cluster, cluster_of, people_of, promote
 from tests.fixtures.fault_proxy import Fault, Link, link_to
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
-from tests.fixtures.world import CREATE, PEOPLE, add_people
+from tests.fixtures.world import CREATE
 from tests.fixtures.writes import assert_sound
 
 WAIT = 2.0  # seconds of each of the server's times
@@ -76,7 +75,7 @@ class Load:
 
 @contextmanager
 def production_on(cluster: Cluster, servers: Servers, folder: Path, url: str) -> Iterator[Production]:
-    users = asyncio.run(_people(cluster.primary.owner_url))
+    users = asyncio.run(people_of(cluster))
     environment = {
         **os.environ,
         "ENVIRONMENT": "production",
@@ -180,13 +179,5 @@ async def assert_kept(url: str, acknowledged: list[str]) -> None:
         kept = Counter(row[0] for row in await owner.fetch("SELECT name FROM features"))
         assert [name for name in acknowledged if kept[name] != 1] == []
         await assert_sound(owner)
-    finally:
-        await owner.close()
-
-
-async def _people(url: str) -> dict[str, UserId]:
-    owner = await asyncpg.connect(url)
-    try:
-        return await add_people(owner, PEOPLE.items())
     finally:
         await owner.close()

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import UserId
 from tests.fixtures.embedded import ask as ask_database
-from tests.fixtures.fault_proxy import Fault, Link, link_to
+from tests.fixtures.fault_proxy import FAULTS, Link, link_to
 from tests.fixtures.faults import READ
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
@@ -29,15 +29,6 @@ from tests.fixtures.waiting import soon
 from tests.fixtures.world import CREATE, add_people
 from tests.fixtures.writes import assert_sound
 
-FAULTS = {
-    "100 ms late": Fault(latency=0.1),
-    "2 s late": Fault(latency=2.0),
-    "black hole": Fault(mute=True),
-    "reset": Fault(resets=True),
-    "refused": Fault(refuses=True),
-    "half-open": Fault(forgets=True),
-    "slow": Fault(rate=2_000),
-}
 POOL = 4
 ACQUIRE, CONNECT, STATEMENT = 1.0, 2.0, 1.0
 SILENCE, PARTING = 1.0, 2.0  # seconds that a statement may be silent beyond its time, and that a connection parts in
