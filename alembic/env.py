@@ -1,11 +1,15 @@
 """How Alembic reaches the database: with the owner's URL, in one transaction, never waiting long for a lock (R42)."""
 
 import asyncio
+from functools import partial
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.db.hosts import Hosts
+
+SECONDS = 60.0  # until a connection is there
 # Several servers that start at once migrate one after the other.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('feature_api_migrations'))")
 
@@ -19,8 +23,10 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    url = context.config.attributes["url"]
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    hosts = Hosts(context.config.attributes["url"])  # SQLAlchemy's own way knows no address of several servers
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=partial(hosts.connect, SECONDS), poolclass=pool.NullPool
+    )
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

@@ -14,6 +14,7 @@ from app.domain.user.administration import UserAdministration
 from app.domain.user.service import UserService
 from app.kernel.actor import Actor
 from app.kernel.around import Around
+from app.kernel.position import Since
 from app.kernel.value import value
 
 
@@ -68,8 +69,9 @@ class Once:
     keep: Callable[[KeptAnswer], Awaitable[None]]
 
 
-# Takes the actor, the request's id, the caller's address and the operation's cost in points.
-type ContextOf = Callable[[Actor, str, str, int], RequestContext]
-# The same for a keyed request. What is not kept when the block ends was not done. Raises KeyReused, KeyInProgress and
-# Unavailable.
+# Takes the actor, the request's id, the caller's address, the operation's cost in points, and of a request that only
+# reads what the caller has seen; None: it reads what there is.
+type ContextOf = Callable[[Actor, str, str, int, Since | None], RequestContext]
+# The first four, for a keyed request. What is not kept when the block ends was not done. Raises KeyReused,
+# KeyInProgress and Unavailable.
 type OnceOf = Callable[[KeyedRequest, Actor, str, str, int], AbstractAsyncContextManager[Once]]

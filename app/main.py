@@ -46,6 +46,7 @@ from app.web.measured import measured
 from app.web.observe import Observe
 from app.web.protections import Cors, SecurityHeaders
 from app.web.proxies import TrustedProxies
+from app.web.read_after import ReadAfter
 from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
 from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
@@ -62,7 +63,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
     settings, observing = wiring.settings, wiring.observing
     health = Health(
         {"database": wiring.database_answers, "migrations": wiring.migrations_are_current},
-        {"redis": wiring.redis_answers},
+        {"redis": wiring.redis_answers, **({"replicas": wiring.replicated.answer} if wiring.replicated else {})},
         leaving,
     )
     endpoint = GraphQLEndpoint(
@@ -150,6 +151,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             jobs.append(asyncio.create_task(keep_signing_keys(runs.of("keys", every, wiring.key_reader.read), every)))
         if observing.export is not None:
             jobs.append(asyncio.create_task(observing.export.run()))
+        if wiring.replicated is not None:
+            jobs.append(asyncio.create_task(wiring.replicated.replicas.run()))
         if metrics_are_shared():
             jobs.append(asyncio.create_task(keep_measured(measure)))
         gc.collect()
@@ -192,6 +195,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             await others(scope, receive, send)
 
     app: ASGIApp = application
+    if wiring.replicated is not None:
+        app = ReadAfter(app, wiring.replicated.positions, wiring.replicated.replicas.is_plausible, utc_now)
     if settings.cors_origins:
         app = Cors(app, settings.origins)
     if settings.trusted_proxies:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from app.db.replicas import Replicas
 from app.kernel.clock import utc_now
+from app.observing import Observing
 from app.wiring import Wiring
 
 
@@ -13,6 +15,8 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
         for name, pool in wiring.row_security.pools().items():
             observing.database.connections(name, pool.lent, pool.open, pool.settings.size, pool.waiting)
             observing.states.breaker(f"database_{name}", pool.breaker.is_open)
+        if wiring.replicated is not None:
+            _measure_replicas(wiring.replicated.replicas, observing)
         wiring.security_events.count()
         observing.outbox.measure()
         observing.caches.measure("operations", engine.hits, engine.misses)
@@ -22,3 +26,13 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
             observing.states.signing_key(since.timestamp())
 
     return measure
+
+
+def _measure_replicas(replicas: Replicas, observing: Observing) -> None:
+    observing.replicas.read("primary", replicas.primary_reads)
+    for each in replicas.all:
+        pool = each.database.pool
+        observing.database.connections(each.name, pool.lent, pool.open, pool.settings.size, pool.waiting)
+        observing.states.breaker(f"database_{each.name}", pool.breaker.is_open)
+        observing.replicas.read(each.name, each.reads)
+        observing.replicas.lag(each.name, *replicas.lag(each), replicas.is_usable(each))

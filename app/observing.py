@@ -21,6 +21,7 @@ from app.telemetry.metrics import (
     RateLimitMetrics,
     SecurityMetrics,
 )
+from app.telemetry.replicas import ReplicaMetrics
 from app.telemetry.runtime import (
     BatchMetrics,
     CacheMetrics,
@@ -46,6 +47,7 @@ class Observing:
         self.security = SecurityMetrics(registry)
         self.jobs, self.caches, self.states = JobMetrics(registry), CacheMetrics(registry), StateMetrics(registry)
         self.outbox = OutboxMetrics(registry)
+        self.replicas = ReplicaMetrics(registry)
         self._engine, self._batches = EngineMetrics(registry), BatchMetrics(registry)
         self.export = _export(settings, SpanMetrics(registry))
         self.recorder = Recorder(self.export.put) if self.export is not None else None

@@ -56,6 +56,7 @@ from app.engine.operation import Engine
 from app.jobs.outbox import Relay
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
+from app.kernel.position import Since
 from app.kernel.secret import ENTROPY
 from app.observing import Observing
 from app.parts import (
@@ -72,6 +73,7 @@ from app.parts import (
     ring_of,
     tokens_of,
 )
+from app.replicated import replicated_of
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
 
@@ -87,6 +89,7 @@ class Wiring:
         walled = settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings, traced=observing.traces)
+        self.replicated = replicated_of(settings, database, self.redis)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         stream = EventStream(self.redis, settings.event_stream, settings.event_stream_length)
@@ -108,14 +111,9 @@ class Wiring:
         self.actors = Actors(
             Verifier(self.tokens), stores.users.fetch_actor, utc_now, settings.actor_ttl, self.api_token_actors, *learn
         )
-        self._token_means = Means(
-            stores.api_tokens,
-            self.security_events.announce,
-            TokenLimits(settings.api_token_limit, settings.api_token_days),
-            utc_now,
-            new_id,
-            partial(token_bytes, ENTROPY),
-        )
+        limits = TokenLimits(settings.api_token_limit, settings.api_token_days)
+        told, draw = self.security_events.announce, partial(token_bytes, ENTROPY)
+        self._token_means = Means(stores.api_tokens, told, limits, utc_now, new_id, draw)
         self._redis_buckets = redis_buckets_of(settings, observing.rate_limits, traced=observing.traces)
         self.limiter = Limiter(SharedBuckets(self._redis_buckets, utc_now, monotonic))
         self.passwords = BoundedPasswords(effort_of(settings))
@@ -142,9 +140,14 @@ class Wiring:
         )
         self.documents = documents_of(settings, self.engine, self.redis, observing.registry)
 
-    def context(self, actor: Actor, request_id: str, client: str, cost: int) -> RequestContext:
-        """Of one operation that costs so many points; `client` is the caller's address."""
-        return self._context(actor, request_id, client, cost, self._stores_of(actor))
+    def context(
+        self, actor: Actor, request_id: str, client: str, cost: int, since: Since | None = None
+    ) -> RequestContext:
+        """See ContextOf."""
+        stores = self._stores_of(actor)
+        if since is not None and self.replicated is not None:
+            stores = self.replicated.stores_of(stores, actor, since)
+        return self._context(actor, request_id, client, cost, stores)
 
     @asynccontextmanager
     async def once(
@@ -239,4 +242,6 @@ class Wiring:
         await self.observing.close()
         await self.redis.aclose()
         await self.row_security.close()
+        if self.replicated is not None:
+            await self.replicated.replicas.close()
         await self.database.close()

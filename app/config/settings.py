@@ -1,5 +1,6 @@
 """Settings: read from the environment once, by the entry points, and checked before anything starts (R30)."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -59,6 +60,13 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Events, Observ
     database_breaker_pause: float = Field(
         2, gt=0, le=60, description="Seconds that a database which failed five times on end is left alone."
     )
+    database_replica_urls: SecretStr | None = Field(
+        None,
+        description="Replicas that may be read, `postgresql://…,postgresql://…`. Unset: the primary is read.",
+    )
+    database_replica_max_lag: float = Field(
+        10, ge=1, le=3_600, description="Seconds that a replica may be behind and still be read."
+    )
     database_prepare: bool = Field(True, description="Keep statements prepared; `false` behind PgBouncer.")
 
     redis_url: SecretStr | None = Field(
@@ -113,11 +121,14 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Events, Observ
         Literal["auto", "json", "text"], Field(description="`auto`: lines for people on a terminal, else JSON.")
     ] = "auto"
 
-    @field_validator("database_url", "database_owner_url", "redis_url")
+    @field_validator("database_url", "database_owner_url", "database_replica_urls", "redis_url")
     @classmethod
     def _is_an_address(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         schemes = ("redis", "rediss", "unix") if info.field_name == "redis_url" else ("postgresql",)
-        if url is not None and not _has_scheme(url.get_secret_value(), schemes):
+        each = (
+            _addresses(url) if info.field_name == "database_replica_urls" else [url.get_secret_value()] if url else []
+        )
+        if url is not None and not all(_has_scheme(one, schemes) for one in each or [""]):
             example = f"{schemes[0]}://user:password@host/0"
             raise ValueError(f"it must be an address such as {example}, with what is special in it percent-encoded")
         return url
@@ -145,16 +156,36 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Events, Observ
             raise ValueError("TRUSTED_DOCUMENTS_PATH must be set, or TRUSTED_DOCUMENTS=off")
         return self
 
+    @model_validator(mode="after")
+    def _replicas_have_no_wall(self) -> Self:
+        if self.database_replica_urls is not None and self.database_row_security == "on":
+            raise ValueError("DATABASE_REPLICA_URLS must not be set with DATABASE_ROW_SECURITY=on")
+        return self
+
+    @property
+    def replica_urls(self) -> list[str]:
+        return _addresses(self.database_replica_urls)
+
     @property
     def owner_url(self) -> str | None:
         url = self.database_owner_url or self.database_url
         return url.get_secret_value() if url else None
 
 
+def _addresses(urls: SecretStr | None) -> list[str]:
+    """One may name several servers, with commas between, too."""
+    text = urls.get_secret_value() if urls is not None else ""
+    return [each.strip() for each in re.split(r",(?=\s*\w+://)", text) if each.strip()]
+
+
 def _has_scheme(url: str, schemes: tuple[str, ...]) -> bool:
+    """Of PostgreSQL several servers may be named, with commas between."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in schemes and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2].split(",") if "postgresql" in schemes else [parts.netloc]
+        return (
+            parts.scheme in schemes and "," not in parts.path and all(urlsplit(f"//{host}").port != 0 for host in hosts)
+        )
     except ValueError:  # no port: often a part of a password
         return False
 

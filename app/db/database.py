@@ -63,7 +63,7 @@ class Database:
         except ValueError:  # asyncpg's own complaint about an argument: a bug, though it is an InterfaceError
             raise
         except AWAY as error:
-            broken = not isinstance(error, asyncpg.PostgresError)  # the server answered: the session is in order
+            broken = is_lost(error)  # else the server answered: the session is in order
             raise self.pool.failure(error) from error
         except asyncpg.PostgresError:
             broken = False

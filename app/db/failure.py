@@ -33,7 +33,7 @@ def unavailable(error: Exception) -> Unavailable:
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether the server has not answered: then nothing more is asked of the session."""
+    """Whether the server has not answered, or is not the one that writes: then nothing more is asked of the session."""
     if isinstance(error, asyncpg.PostgresError):
-        return isinstance(error, asyncpg.PostgresConnectionError)
+        return isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.ReadOnlySQLTransactionError))
     return isinstance(error, AWAY) and not isinstance(error, ValueError)

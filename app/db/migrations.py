@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import asyncpg
 from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -14,6 +13,7 @@ from sqlalchemy.util import await_only
 
 from app.db.database import Database
 from app.db.failure import NO_ENTRY, unavailable
+from app.db.hosts import Hosts
 from app.db.statement import Statement
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
@@ -76,7 +76,7 @@ def _lies_below(url: str, revision: str) -> bool:
 
 async def _fetch_version(url: str) -> str | None:
     """None for a database that no migration has seen, or that was brought to its base."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await Hosts(url).connect(10)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
             return None
@@ -89,5 +89,5 @@ async def _fetch_version(url: str) -> str | None:
 def _config(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    config.attributes["url"] = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    config.attributes["url"] = url
     return config

@@ -12,14 +12,14 @@ from itertools import count
 from time import monotonic
 
 import asyncpg
-import orjson
 import structlog
 
+from app.db import jsonb
 from app.db.failure import AWAY, NO_ENTRY, unavailable
+from app.db.hosts import Connection, Hosts
 from app.db.statement import Statement
 from app.kernel.breaker import Breaker
 from app.kernel.errors import Unavailable
-from app.kernel.json import Json, embed
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class PoolSettings:
 class Held:
     """A connection and the statements prepared on it."""
 
-    connection: "asyncpg.Connection[asyncpg.Record]"
+    connection: Connection
     prepared: dict[Statement, Prepared] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)  # of the statements, so that no name comes twice
 
@@ -55,6 +55,7 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         self.settings = settings
         self.breaker = Breaker("The database", monotonic, settings.breaker_pause)
+        self._hosts = Hosts(settings.url)
         self._free: list[Held] = []
         self._lent: set[Held] = set()
         self._opening = 0
@@ -120,14 +121,28 @@ class Pool:
         one shows what it means."""
         if isinstance(error, TimeoutError):
             self._count()
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it became a replica, for all connections to it
+            self._drop_free()
         return unavailable(error)
+
+    def abandon(self) -> None:
+        """Ends every connection at once, and whoever waits for one or for an answer is told so."""
+        self._closed = True
+        self._drop_free()
+        for held in self._lent:
+            held.connection.terminate()
+        while self._wake(None):
+            continue
 
     def _count(self) -> None:
         self.breaker.failed()
         if self.breaker.is_open:  # what is free is as dead, and who took it would wait to find out
-            free, self._free = self._free, []
-            for held in free:
-                held.connection.terminate()
+            self._drop_free()
+
+    def _drop_free(self) -> None:
+        free, self._free = self._free, []
+        for held in free:
+            held.connection.terminate()
 
     async def close(self) -> None:
         """Closes what is free; what is lent is closed when it comes back."""
@@ -147,7 +162,7 @@ class Pool:
         try:
             if self._closed:
                 raise Unavailable("The server is shutting down.")
-            held = Held(await _connect(self.settings))
+            held = Held(await connect(self._hosts, self.settings))
         except NO_ENTRY as error:
             log.warning("no connection to the database", error=type(error).__name__, reason=str(error))
             self._count()
@@ -204,18 +219,15 @@ async def _close(held: Held) -> None:
         held.connection.terminate()
 
 
-async def _connect(settings: PoolSettings) -> "asyncpg.Connection[asyncpg.Record]":
-    connection = await asyncpg.connect(
-        settings.url,
-        timeout=settings.connect_timeout,
+async def connect(hosts: Hosts, settings: PoolSettings) -> Connection:
+    connection = await hosts.connect(
+        settings.connect_timeout,
         command_timeout=settings.statement_timeout + 1,  # the server's own limit comes first; this one is for silence
         statement_cache_size=0,
         server_settings=_session(settings),
     )
     try:
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", format="binary", encoder=_encode, decoder=lambda data: Json(data[1:])
-        )
+        await jsonb.as_text(connection)
     except BaseException:  # cancelled, too: nobody else knows of it yet
         connection.terminate()
         raise
@@ -232,8 +244,3 @@ def _session(settings: PoolSettings) -> dict[str, str]:
         "idle_in_transaction_session_timeout": milliseconds,
     }
     return {**session, "role": settings.role} if settings.role else session
-
-
-def _encode(json: Json) -> bytes:
-    """jsonb's binary form: a version byte, then the text."""
-    return b"\x01" + (json.text if isinstance(json, Json) else orjson.dumps(json, default=embed))

@@ -1,6 +1,6 @@
 """What services reach data through: every store, on one database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
@@ -39,4 +39,16 @@ def stores_on(database: Database) -> Stores:
         SqlApiTokens(database, new_id),
         SqlSessions(database),
         SqlLegacyCalls(database),
+    )
+
+
+def reading_from(database: Database, stores: Stores) -> Stores:
+    """What a request that only reads asks there. Who somebody is and what they may do, tokens, sessions and security
+    events are never old: they stay where they were."""
+    return replace(
+        stores,
+        users=SqlUsers(database),
+        features=SqlFeatures(database),
+        entries=SqlEntries(database),
+        user_entries=SqlUserEntries(database),
     )

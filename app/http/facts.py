@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from app.domain.rate_limit.model import Decision
 from app.kernel.actor import GUEST, Actor
+from app.kernel.position import Since
 
 FACTS = "feature_api.facts"
 
@@ -26,6 +27,8 @@ class Facts:
     kind: str | None = None
     document: str = ""
     cost: int | None = None
+    wrote: bool = False  # a mutation was run, whatever became of it
+    since: Since | None = None  # what the caller has seen, where there are replicas to read from
 
     @property
     def incident(self) -> str:

@@ -115,7 +115,7 @@ class RestEndpoint:
             raise RateLimited(policy.limit, 1, decision.retry_after, f"requests in {policy.window} s")
         if preferred(headers.get(b"accept"), route.answers) is None:
             raise Refused(406, "NOT_ACCEPTABLE", f"Accept {_listed(route.answers)}, in UTF-8.")
-        context = self._context_of(actor, facts.request_id, client, 0)
+        context = self._context_of(actor, facts.request_id, client, 0, facts.since if route.method == "GET" else None)
         query: bytes = scope["query_string"]
         call: Call[Any, Any] = Call(context, found.parameters, headers, query, route.no_query, None)
         try:

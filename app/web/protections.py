@@ -22,6 +22,7 @@ SENT = (
     "Traceparent",
     "Tracestate",
     "X-GraphQL-Cost",
+    "X-Read-After",
     "X-Request-ID",
 )
 READ = (
@@ -35,6 +36,7 @@ READ = (
     "Retry-After",
     "Sunset",
     "X-API-Version",
+    "X-Read-After",
     "X-Request-ID",
 )
 MAX_AGE = 7_200  # seconds that a browser may keep the answer to a preflight: no browser keeps one for longer

@@ -66,7 +66,7 @@ class Runner:
         caller.facts.operation, caller.facts.kind = operation.name, operation.kind
         caller.facts.document = found.text
         if operation.mutates:  # some make tokens
-            caller.facts.plain = True
+            caller.facts.plain = caller.facts.wrote = True
         self._admit(operation, caller)
         keyed = None
         if caller.key is not None and operation.mutates and caller.actor.user_id is not None:
@@ -74,7 +74,8 @@ class Runner:
         cost = operation.price.of(asked.variables)
         caller.facts.cost = cost
         dearest = costliest(operation.price, asked.variables)
-        context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost)
+        since = None if caller.facts.wrote else caller.facts.since
+        context = self._context_of(caller.actor, caller.facts.request_id, caller.client, cost, since)
         perishable = PERISHABLE in found.text
         if perishable and (dry := dry_run(operation, asked.variables)) is not None:
             operation = dry

@@ -22,22 +22,13 @@ from app.kernel.clock import new_id, utc_now
 from app.kernel.ids import UserId
 from tests.fixtures.embedded import ask as ask_database
 from tests.fixtures.events import assert_told
-from tests.fixtures.fault_proxy import Fault, Link, link_to
+from tests.fixtures.fault_proxy import FAULTS, Link, link_to
 from tests.fixtures.faults import READ
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 from tests.fixtures.world import CREATE, add_people
 
-FAULTS = {
-    "100 ms late": Fault(latency=0.1),
-    "2 s late": Fault(latency=2.0),
-    "black hole": Fault(mute=True),
-    "reset": Fault(resets=True),
-    "refused": Fault(refuses=True),
-    "half-open": Fault(forgets=True),
-    "slow": Fault(rate=2_000),
-}
 POOL = 4
 STREAM = f"feature-api:events:{uuid4().hex}"
 ACQUIRE, CONNECT, STATEMENT = 1.0, 2.0, 1.0

@@ -90,7 +90,14 @@ BAD = {
     "DATABASE_PREPARE": ["perhaps", ""],
     "DATABASE_STATEMENT_TIMEOUT": ["10s", "nan", "inf"],
     "DATABASE_URL": ["", "nonsense", "db/features", f"mysql://{SECRET}@db", f"postgresql://app:{SECRET}/x@db/f"],
-    "DATABASE_OWNER_URL": ["postgres", "redis://cache"],
+    "DATABASE_OWNER_URL": ["postgres", "redis://cache", "postgresql://a@one:1,two:x/f", "postgresql://a@one,two:0/f"],
+    "DATABASE_REPLICA_URLS": [
+        "",
+        ",",
+        "db/f",
+        f"postgresql://a@db/f,{SECRET}",
+        f"postgresql://a@db/f,mysql://{SECRET}",
+    ],
     "REDIS_URL": ["", "cache:6379", f"http://{SECRET}", f"redis://:{SECRET}/x@cache"],
     "JWT_ISSUER": [""],
     "JWT_AUDIENCE": [""],
@@ -161,6 +168,20 @@ def test_secrets_are_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch)
 def test_owner_is_the_application_unless_it_is_given() -> None:
     settings = read_settings(environment="development", database_url="postgresql://app@db/features")
     assert settings.owner_url == "postgresql://app@db/features"
+
+
+def test_address_may_name_several_servers_and_replicas_are_several_addresses() -> None:
+    one, two = "postgresql://app:a,b@one:5432,two/f?target_session_attrs=primary", "postgresql://app@[::1]:5433/f"
+    settings = read_settings(environment="development", database_url=one, database_replica_urls=f"{one}, {two}")
+    assert pool_settings(settings).url == one
+    assert settings.replica_urls == [one, two]
+    assert read_settings(environment="development").replica_urls == []
+
+
+def test_replicas_and_the_second_wall_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "Settings: Value error, DATABASE_REPLICA_URLS must not be set with DATABASE_ROW_SECURITY=on"
+    given = {"DATABASE_REPLICA_URLS": "postgresql://app@db/f", "DATABASE_ROW_SECURITY": "on"}
+    assert refusal(monkeypatch, ENVIRONMENT="development", **given) == told
 
 
 def test_settings_cannot_be_changed_and_strangers_in_the_environment_are_no_matter(
