@@ -73,6 +73,7 @@ Machine: {machine}. PostgreSQL 18, {platforms}.
     make bench ROUNDS=5 SECONDS=10
     make bench ONLY=rest                             # REST, GraphQL and Unleash, and their section of this page
     make bench ARGS="--only ours,mercurius --workloads W1,W2 --seconds 5"
+    make bench-traces                                # what traces add to the smallest request
     make bench-memory                                # memory after 100,000 distinct operations
     make load                                        # the load, and its section of this page, in seven minutes
 """
