@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +23,12 @@ import pytest
 from app.auth.keys import development_keys
 from app.auth.tokens import Tokens
 from tests.fixtures.cluster import Cluster, cluster_of, people_of, promote
+from tests.fixtures.events import assert_told
 from tests.fixtures.fault_proxy import Fault, Link, link_to
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 from tests.fixtures.world import CREATE
-from tests.fixtures.writes import assert_sound
 
 WAIT = 2.0  # seconds of each of the server's times
 DEADLINE = 3 * WAIT + 3.0 + 3.0  # the database's own, and what a replica may take before
@@ -86,6 +86,7 @@ def production_on(cluster: Cluster, servers: Servers, folder: Path, url: str) ->
         "DATABASE_STATEMENT_TIMEOUT": str(WAIT),
         "DATABASE_BREAKER_PAUSE": "0.5",
         "REDIS_URL": servers.redis_url,
+        "EVENT_STREAM": f"feature-api:events:{uuid4().hex}",
         "JWT_KEYS_FILE": str(folder / "keys.json"),
         "DATA_DIR": str(folder),
         "ACTIVE_FEATURE_LIMIT": "1000000",
@@ -146,7 +147,8 @@ def test_promotion_under_load_loses_nothing_that_was_acknowledged(how: str, serv
         for load in loads:
             assert set(load.refused) <= {"UNAVAILABLE"} and load.missed == []
             assert load.longest < DEADLINE + SLACK
-        asyncio.run(assert_kept(cluster.replicas[0].owner_url, [name for load in loads for name in load.acknowledged]))
+        acknowledged = [name for load in loads for name in load.acknowledged]
+        asyncio.run(assert_kept(cluster.replicas[0].owner_url, production.environment, acknowledged))
 
 
 def health(server: Serving) -> dict[str, Any]:
@@ -173,11 +175,11 @@ def grown(loads: list[Load], number: int) -> None:
     soon(lambda: all(len(load.acknowledged) >= was + number for load, was in zip(loads, before, strict=True)))
 
 
-async def assert_kept(url: str, acknowledged: list[str]) -> None:
+async def assert_kept(url: str, environment: Mapping[str, str], acknowledged: list[str]) -> None:
     owner = await asyncpg.connect(url)
     try:
         kept = Counter(row[0] for row in await owner.fetch("SELECT name FROM features"))
         assert [name for name in acknowledged if kept[name] != 1] == []
-        await assert_sound(owner)
+        await assert_told(owner, environment["REDIS_URL"], environment["EVENT_STREAM"])
     finally:
         await owner.close()

@@ -16,15 +16,16 @@ import pytest
 from app.kernel.clock import utc_now
 from app.kernel.ids import UserId
 from tests.fixtures.embedded import ask
+from tests.fixtures.events import assert_told
 from tests.fixtures.pgbouncer import PgBouncer, pgbouncer_to
 from tests.fixtures.production import PLAIN, Production, Serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import CREATE, add_people
-from tests.fixtures.writes import assert_sound
 
 SERVER_CONNECTIONS = 3  # fewer than those of the servers, so that each is handed about
 CLIENTS, REQUESTS = 8, 250
 LIMIT = 20
+STREAM = f"feature-api:events:{uuid4().hex}"
 READ = (
     "{ features(first: 20) { totalCount nodes { name owner { name } auditEntries(first: 3) { nodes { action } } } } }"
 )
@@ -46,6 +47,7 @@ def behind(production: Production, bouncer: PgBouncer, request: pytest.FixtureRe
         "DATABASE_ROW_SECURITY": request.param,
         "DATABASE_POOL_SIZE": "8",
         "ACTIVE_FEATURE_LIMIT": str(LIMIT),
+        "EVENT_STREAM": STREAM,
         "USER_POINTS": "1000000000",
         "USER_REQUESTS": "1000000000",
         "REST_POST_LIMIT": "1000000000",
@@ -161,6 +163,6 @@ async def _somebody(production: Production) -> UserId:
 async def _assert_sound(production: Production) -> None:
     owner = await asyncpg.connect(production.owner_url)
     try:
-        await assert_sound(owner)
+        await assert_told(owner, production.environment["REDIS_URL"], STREAM)
     finally:
         await owner.close()
