@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from app.db import excerpt, keyset
 from app.db.database import Database
 from app.db.excerpt import Excerpts
-from app.db.reading import Found, Reading, Readings
+from app.db.reading import Found, FoundTexts, Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import audit_entries
 from app.domain.audit.model import (
@@ -92,18 +92,17 @@ class SqlEntries:
 
     async def fetch_page(self, request: AuditPageRequest, visible_to: UserId | None) -> EntryPage:
         scope = AuditScope(request.filter, None, None, visible_to)
-        rows, make, _ = await self._fetch(request, scope, {})
-        return _page(keyset.fetched(rows, make, request.window), request, scope)
+        found = await self._fetch(request, scope, {})
+        return _page(found.page(request.window), request, scope)
 
     async def fetch_pages(
         self, parent: Parent, ids: Sequence[ParentId], request: AuditPageRequest, visible_to: UserId | None
     ) -> Mapping[ParentId, EntryPage]:
         scope = AuditScope(request.filter, parent, None, visible_to)
-        rows, make, place = await self._fetch(request, scope, {"ids": ids})
-        found = keyset.fetched_per_parent(ids, rows, make, request.window, place)
+        found = await self._fetch(request, scope, {"ids": ids})
         return {
             id: _page(fetched, request, AuditScope(request.filter, parent, id, visible_to))
-            for id, fetched in found.items()
+            for id, fetched in found.pages(ids, request.window).items()
         }
 
     async def fetch_counts(self, scopes: Sequence[AuditScope]) -> Mapping[AuditScope, int]:
@@ -126,15 +125,17 @@ class SqlEntries:
         rows = await self._database.fetch(MAKE_PARTITIONS, months_ahead=months_ahead)
         return int(rows[0][0])
 
-    async def _fetch(self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]) -> Found:
+    async def _fetch(
+        self, request: AuditPageRequest, scope: AuditScope, binds: dict[str, object]
+    ) -> Found | FoundTexts:
         values, shape = values_of(scope), keyset.shape_of(request.window)
 
         def statement(reading: Reading[AuditEntry] | Excerpts) -> Statement:
             return page_statement(tuple(values), shape, scope.parent, reading)
 
         place = PLACES[scope.parent] if scope.parent else 0
-        binds = {**values, **keyset.page_binds(request.window), **binds}
-        return await READINGS.rows(self._database.fetch, request.want, statement, shape, place, binds)
+        binds = {**values, **binds}
+        return await READINGS.pages(self._database.fetch, request.want, statement, request.window, place, binds)
 
 
 def values_of(scope: AuditScope) -> dict[str, object]:

@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from app.db import keyset
 from app.db.keyset import Cells
-from app.kernel.want import Excerpt, Outline, Part
+from app.kernel.want import GAP, Excerpt, Outline, Part
 
 QUOTE, NULL = literal_column("'\"'", Text), literal_column("'null'", Text)
 GLOBAL_ID = "global_id"
@@ -86,13 +86,14 @@ def words_of(noun: str, columns: Sequence[Column[Any]], codes: Sequence[str]) ->
 @dataclass(frozen=True, slots=True, eq=False)
 class Excerpts:
     """Of one outline's parts. A row is the id, the text, its place in the order if anybody asks for it, and the id of
-    the parent if there is one."""
+    the parent if there is one; or, of `texts`, the text alone."""
 
     parts: tuple[Part, ...]
     words: Words
     along: keyset.Along | None
     named: Words
     places: bool
+    texts: keyset.Texts | None
 
     def keyset(self, sort: Column[Any], id: Column[Any], ascending: bool, parent: Column[Any] | None) -> keyset.Keyset:
         needed = [id, sort, *(self.words.column(part) for part in self.parts if not part.parts)]
@@ -102,11 +103,14 @@ class Excerpts:
             needed.append(parent)
 
         def shown(rows: Cells, theirs: Cells) -> Sequence[ColumnElement[Any]]:
+            text = self.text(rows, theirs).label("text")
+            if self.texts:
+                return (text,)
             place = rows[sort.name] if self.places else null()
             beside = () if parent is None else (rows[parent.name],)
-            return (rows[id.name], self.text(rows, theirs).label("text"), place, *beside)
+            return (rows[id.name], text, place, *beside)
 
-        return keyset.Keyset(tuple(dict.fromkeys(needed)), sort, id, ascending, self.along, shown)
+        return keyset.Keyset(tuple(dict.fromkeys(needed)), sort, id, ascending, self.along, shown, self.texts)
 
     def select(self, table: Table) -> Select[Any]:
         """Of the table's own rows, in no order."""
@@ -132,7 +136,14 @@ class Excerpts:
 
 
 def excerpts(
-    parts: tuple[Part, ...], words: Words, along: str, key: str, named: Words, places: bool
+    parts: tuple[Part, ...],
+    words: Words,
+    along: str,
+    key: str,
+    named: Words,
+    *,
+    places: bool,
+    texts: keyset.Texts | None,
 ) -> Excerpts | None:
     """None where something of it cannot be written. `along`: the field whose object comes along, by the id in the
     column `key`."""
@@ -146,7 +157,7 @@ def excerpts(
         else:
             return None
     who = keyset.Along(tuple(theirs), key, named.columns["id"]) if theirs else None
-    return Excerpts(parts, words, who, named, places)
+    return Excerpts(parts, words, who, named, places, texts)
 
 
 type Binds = Mapping[str, object]
@@ -178,6 +189,11 @@ make: Callable[[asyncpg.Record], Excerpt] = partial(tuple.__new__, Excerpt)
 def complete(rows: Sequence[asyncpg.Record]) -> bool:
     """Could all of it be written? Rows without an id are no rows, but say what lies outside the page."""
     return None not in map(TEXT, rows) or all(row[1] is not None or row[0] is None for row in rows)
+
+
+def complete_texts(rows: Sequence[asyncpg.Record]) -> bool:
+    """The same of pages, each of which is one row."""
+    return not any(row[0] is not None and GAP in row[0] for row in rows)
 
 
 def _object(

@@ -13,7 +13,7 @@ from app.db.database import Database
 from app.db.excerpt import Binds, Excerpts
 from app.db.feature_filter import conditions, values_of
 from app.db.feature_write import COLUMNS, SqlFeatureWork, binds_of, creation_statement, write
-from app.db.reading import Found, Reading, Readings
+from app.db.reading import Found, FoundTexts, Reading, Readings
 from app.db.statement import Statement
 from app.db.tables import features, users
 from app.domain.feature.events import Change
@@ -135,8 +135,8 @@ class SqlFeatures:
 
     async def fetch_page(self, request: FeaturePageRequest, visible_to: UserId | None) -> FeaturePage:
         scope = FeatureScope(request.filter, None, visible_to)
-        rows, make, _ = await self._fetch(request, scope, False, {})
-        return _page(keyset.fetched(rows, make, request.window), request, scope)
+        found = await self._fetch(request, scope, False, {})
+        return _page(found.page(request.window), request, scope)
 
     async def fetch_slice(self, request: FeatureSliceRequest, visible_to: UserId | None) -> FeatureSlice:
         values = values_of(FeatureScope(request.filter, None, visible_to))
@@ -148,10 +148,10 @@ class SqlFeatures:
         self, ids: Sequence[UserId], request: FeaturePageRequest, visible_to: UserId | None
     ) -> Mapping[UserId, FeaturePage]:
         scope = FeatureScope(request.filter, None, visible_to)
-        rows, make, parent = await self._fetch(request, scope, True, {"ids": ids})
-        found = keyset.fetched_per_parent(ids, rows, make, request.window, parent)
+        found = await self._fetch(request, scope, True, {"ids": ids})
         return {
-            id: _page(fetched, request, FeatureScope(request.filter, id, visible_to)) for id, fetched in found.items()
+            id: _page(fetched, request, FeatureScope(request.filter, id, visible_to))
+            for id, fetched in found.pages(ids, request.window).items()
         }
 
     async def fetch_counts(self, scopes: Sequence[FeatureScope]) -> Mapping[FeatureScope, int]:
@@ -215,14 +215,14 @@ class SqlFeatures:
 
     async def _fetch(
         self, request: FeaturePageRequest, scope: FeatureScope, of_owners: bool, binds: dict[str, object]
-    ) -> Found:
+    ) -> Found | FoundTexts:
         values, shape = values_of(scope), keyset.shape_of(request.window)
 
         def statement(reading: Reading[Feature] | Excerpts) -> Statement:
             return page_statement(tuple(values), request.order, shape, of_owners, reading)
 
-        binds = {**values, **keyset.page_binds(request.window), **binds}
-        return await READINGS.rows(self._database.fetch, request.want, statement, shape, OWNER, binds)
+        binds = {**values, **binds}
+        return await READINGS.pages(self._database.fetch, request.want, statement, request.window, OWNER, binds)
 
 
 def _page(fetched: Fetched[Feature], request: FeaturePageRequest, scope: FeatureScope) -> FeaturePage:

@@ -4,6 +4,7 @@
     with bounds       the same, and beside it: is there a row at or beyond `after`, at or beyond `before`?
     per parent        unnest(ids) JOIN LATERAL (the same, of that parent); LEFT with bounds, which are of every parent
     along             and of each row, LATERAL, the one that it names
+    texts             string_agg of what is shown of the rows, where that is all that is wanted: one row per page
 
 Rows come in the order in which they were fetched: from the end where the window is backward. LATERAL with LIMIT runs
 once per parent, as a nested loop, so rows of one parent stay in order.
@@ -17,6 +18,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Column,
     ColumnElement,
     FromClause,
@@ -31,9 +33,11 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.kernel.page import Fetched, Window
+from app.kernel.want import GAP, Bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,13 @@ class Along:
     columns: tuple[ColumnElement[Any], ...]
     key: str
     id: Column[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Of a page's rows, as one, with commas between them. `ends`: will anybody ask whether there are rows beyond?"""
+
+    ends: bool
 
 
 type Cells = Mapping[str, ColumnElement[Any]]  # of a row, by name
@@ -59,6 +70,7 @@ class Keyset:
     ascending: bool
     along: Along | None = None
     shown: Shown | None = None  # instead of the columns themselves and those that come along
+    texts: Texts | None = None  # what is shown is one text, and those of a page come as one
 
     @property
     def width(self) -> int:
@@ -87,9 +99,10 @@ def page_select(
     keyset: Keyset, where: Sequence[ColumnElement[bool]], shape: Shape, parent: Column[Any] | None = None
 ) -> Select[Any]:
     """Columns: those of the keyset, those that come along; with bounds the parent's id (per parent), rows before, rows
-    after.
+    after. Of texts: the text, the parent's id (per parent); with bounds or ends more rows, rows before, rows after.
 
-    Binds: size, ids (per parent), after_sort, after_id, before_sort, before_id (with bounds), and those of `where`.
+    Binds: size, shown (texts with ends), ids (per parent), after_sort, after_id, before_sort, before_id (with bounds),
+    and those of `where`.
     """
     key = tuple_(keyset.sort, keyset.id)
     after, before = _bound(keyset, "after"), _bound(keyset, "before")
@@ -105,13 +118,21 @@ def page_select(
     page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).limit(bindparam("size"))
     if parent is None and not shape.bounded and keyset.along is None and keyset.shown is None:
         return page
-    rows = page.lateral("page")
+    rows = page.correlate(anchor).lateral("page")
+    outside: tuple[ColumnElement[bool], ...] = ()
+    if shape.bounded:
+        outside = (
+            _any(keyset, scope, after, not keyset.ascending) if shape.after else false(),
+            _any(keyset, scope, before, keyset.ascending) if shape.before else false(),
+        )
+    if keyset.texts:
+        text = _texts(keyset, keyset.texts, rows, shape).lateral("texts")
+        beyond = (text.c.more, *(outside or (false(), false()))) if shape.bounded or keyset.texts.ends else ()
+        if parent is None:
+            return select(text.c.text, *beyond)
+        return select(text.c.text, anchor.c.id, *beyond).select_from(anchor.join(text, true()))
     if not shape.bounded:
         return _along(keyset, rows, rows if parent is None else anchor.join(rows, true()))
-    outside = (
-        _any(keyset, scope, after, not keyset.ascending) if shape.after else false(),
-        _any(keyset, scope, before, keyset.ascending) if shape.before else false(),
-    )
     if parent is None:
         one = select(literal_column("1").label("one")).subquery("one")
         return _along(keyset, rows, one.outerjoin(rows, true())).add_columns(*outside)
@@ -128,8 +149,23 @@ def _along(keyset: Keyset, rows: LateralFromClause, source: FromClause) -> Selec
     return select(*rows.c, *theirs.values()).select_from(source)
 
 
-def page_binds(window: Window) -> dict[str, object]:
-    binds: dict[str, object] = {"size": window.size + 1}
+def _texts(keyset: Keyset, texts: Texts, rows: LateralFromClause, shape: Shape) -> Select[Any]:
+    """One row. Its text is NULL where there are no rows, and has a GAP for each that could not be written."""
+    number = func.row_number().over().label("number")
+    written = _along(keyset, rows, rows).add_columns(*([number] if texts.ends or shape.backward else ()))
+    row = written.subquery("written").c
+    text: ColumnElement[str] = func.coalesce(row.text, literal_column(f"E'\\x{ord(GAP):x}'"))
+    comma: ColumnElement[str] = literal_column("','")
+    together = func.string_agg(text, aggregate_order_by(comma, row.number.desc()) if shape.backward else comma)
+    if not texts.ends:
+        return select(together.label("text"), false().label("more"))
+    shown = bindparam("shown", type_=BigInteger)
+    return select(together.filter(row.number <= shown).label("text"), (func.count() > shown).label("more"))
+
+
+def page_binds(window: Window, ends: bool = True) -> dict[str, object]:
+    """`ends`: will anybody ask whether there are rows beyond the page?"""
+    binds: dict[str, object] = {"size": window.size + 1 if ends else window.size, "shown": window.size}
     for name, position in (("after", window.after), ("before", window.before)):
         if position is not None:
             binds[f"{name}_sort"], binds[f"{name}_id"] = position.sort, position.id
@@ -158,6 +194,12 @@ def fetched_per_parent[K: UUID, T](
         if row[0] is not None:
             of_parent.rows.append(make(row))
     return found
+
+
+def fetched_text(row: asyncpg.Record) -> Fetched[Bare]:
+    """The rows of one page, all of which came as one."""
+    rows = [Bare(row[0])] if row[0] else []
+    return Fetched(rows, row[-2], row[-1], row[-3]) if len(row) > 2 else Fetched(rows)
 
 
 def _bound(keyset: Keyset, name: str) -> ColumnElement[Any]:

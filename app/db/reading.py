@@ -1,19 +1,21 @@
 """Which columns of a noun are read for what is wanted, and how a row becomes the domain object."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Column, ColumnElement, null
 
 from app.db import keyset, user
 from app.db.database import Rows
-from app.db.excerpt import PARENT, Binds, Excerpts, Words, binds, complete, excerpts, make
+from app.db.excerpt import PARENT, Binds, Excerpts, Words, binds, complete, complete_texts, excerpts, make
 from app.db.statement import Statement
 from app.domain.user.model import UNREAD_ALONG, User
+from app.kernel.page import Fetched, Window
 from app.kernel.want import Part, Want
 
 
@@ -41,6 +43,24 @@ class Found(NamedTuple):
     make: Callable[[asyncpg.Record], Any]
     parent: int
 
+    def page(self, window: Window) -> Fetched[Any]:
+        return keyset.fetched(self.rows, self.make, window)
+
+    def pages[K: UUID](self, ids: Sequence[K], window: Window) -> Mapping[K, Fetched[Any]]:
+        return keyset.fetched_per_parent(ids, self.rows, self.make, window, self.parent)
+
+
+class FoundTexts(NamedTuple):
+    """Pages, each as one row."""
+
+    rows: Rows
+
+    def page(self, window: Window) -> Fetched[Any]:
+        return keyset.fetched_text(self.rows[0])
+
+    def pages[K: UUID](self, ids: Sequence[K], window: Window) -> Mapping[K, Fetched[Any]]:
+        return {row[1]: keyset.fetched_text(row) for row in self.rows}  # one for each of the ids
+
 
 class Readings[T]:
     """Of one noun. `parts`: the columns that are left out together, by the fields that need them; `along`: the field
@@ -59,8 +79,28 @@ class Readings[T]:
         self._model, self._columns, self._parts, self._along, self._key = model, columns, parts, along, key
         self._words = words
         self.of = lru_cache(256)(self._of)  # clients choose what is wanted, too
-        self.excerpts = lru_cache(256)(self._excerpts)
+        self.excerpts, self._texts = lru_cache(256)(self._excerpts), lru_cache(256)(self._bare)
         self._make, self._write = cache(self._made), lru_cache(256)(self._written)
+
+    async def pages(
+        self,
+        fetch: Callable[..., Awaitable[Rows]],
+        want: Want,
+        statement: Callable[[Reading[T] | Excerpts], Statement],
+        window: Window,
+        parent: int,
+        binds: Mapping[str, object],
+    ) -> "Found | FoundTexts":
+        """One, or one per parent; `parent` is the place of the parent's id among the columns."""
+        shape = keyset.shape_of(window)
+        binds = {**binds, **keyset.page_binds(window, want is None or want.ends)}
+        if (window.first is None or window.last is None) and (found := self._texts(want)):
+            written, words = found
+            rows = await fetch(statement(written), **binds, **words)
+            if complete_texts(rows):
+                return FoundTexts(rows)
+            want = replace(want, outline=None) if want else None  # as that cannot be written in another way either
+        return await self.rows(fetch, want, statement, shape, parent, binds)
 
     async def rows(
         self,
@@ -71,7 +111,7 @@ class Readings[T]:
         parent: int,
         binds: Mapping[str, object],
     ) -> Found:
-        """Of one page, or of a page per parent; `parent` is the place of the parent's id among the columns."""
+        """Of the ids, of one page, or of a page per parent; `parent` as above."""
         if found := self.excerpts(want):
             written, words = found
             rows = await fetch(statement(written), **binds, **words)
@@ -92,11 +132,18 @@ class Readings[T]:
         """What the database may write of the rows of a page, instead; of those who differ in words alone, the same."""
         if want is None or want.outline is None:
             return None
-        found = self._write(want.outline.parts, want.places)
+        found = self._write(want.outline.parts, want.places, None)
         return None if found is None else (found, binds(found, want.outline))
 
-    def _written(self, parts: tuple[Part, ...], places: bool) -> Excerpts | None:
-        return excerpts(parts, self._words, self._along, self._key, user.WORDS, places)
+    def _bare(self, want: Want) -> tuple[Excerpts, Binds] | None:
+        """The same as texts of whole pages, where nothing else of the rows is wanted."""
+        if want is None or want.outline is None or not want.bare:
+            return None
+        found = self._write(want.outline.parts, False, keyset.Texts(want.ends))
+        return None if found is None else (found, binds(found, want.outline))
+
+    def _written(self, parts: tuple[Part, ...], places: bool, texts: keyset.Texts | None) -> Excerpts | None:
+        return excerpts(parts, self._words, self._along, self._key, user.WORDS, places=places, texts=texts)
 
     def _made(self, unwanted: frozenset[str], unread: frozenset[str] | None) -> Reading[T]:
         """`unread` of the user who comes along; None: nobody does."""

@@ -13,20 +13,21 @@ from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, GraphQLOutputT
 
 from app.engine.declare import Column
 from app.engine.leaf import Leaf, unwrap
-from app.engine.shape import Loaded, Selection, Slot
-from app.kernel.want import GAP, Excerpt, Outline, Part
+from app.engine.shape import Level, Loaded, Selection, Slot
+from app.kernel.want import GAP, Bare, Excerpt, Outline, Part
 
 SCALARS = {"String", "ID", "Int", "DateTime", "UUID", "JSON"}  # what PostgreSQL writes as our encoder does
+BYTES_GAP = GAP.encode()
 PROBE = Excerpt(UUID(int=0), "", None)
 
 
 class Gapped:
     """An excerpt with gaps, by their keys in order; takes the place of the dict that a row becomes."""
 
-    __slots__ = ("_keys", "_texts", "_values")
+    __slots__ = ("_keys", "_text", "_values")
 
     def __init__(self, text: str, keys: Sequence[str]) -> None:
-        self._texts, self._keys = text.split(GAP), keys
+        self._text, self._keys = text, keys
         self._values: dict[str, Any] = {}
 
     def __setitem__(self, key: str, value: object) -> None:
@@ -36,9 +37,9 @@ class Gapped:
         return self._values.get(key)
 
     def encoded(self) -> orjson.Fragment:
-        pieces = [self._texts[0].encode()]
-        for key, text in zip(self._keys, self._texts[1:], strict=True):
-            pieces += (encode(self._values.get(key)), text.encode())
+        pieces = self._text.encode().split(BYTES_GAP)
+        for place, key in zip(range(1, len(pieces)), self._keys, strict=True):
+            pieces[place] = encode(self._values.get(key)) + pieces[place]
         return orjson.Fragment(b"".join(pieces))
 
 
@@ -71,6 +72,20 @@ def answers(selection: Selection, rows: Sequence[Excerpt]) -> list[Any]:
         return [orjson.Fragment(row.text) for row in rows]
     keys = [loaded.slot.key for loaded in selection.gaps]
     return [Gapped(row.text, keys) for row in rows]
+
+
+def without_bare(
+    level: Level, key: str, lists: Sequence[Any], owners: Sequence[int] | None
+) -> tuple[list[Any], list[int]]:
+    """Lists of rows, and what they belong to; those that the store has written as one are put in place here."""
+    kept, places = [], []
+    for owner, rows in zip(range(len(lists)) if owners is None else owners, lists, strict=True):
+        if rows and rows[0].__class__ is Bare:
+            level.outs[owner][key] = orjson.Fragment(f"[{rows[0].text}]")
+        else:
+            kept.append(rows)
+            places.append(owner)
+    return kept, places
 
 
 def _rows(slot: Slot) -> Iterator[Selection]:

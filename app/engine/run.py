@@ -12,7 +12,7 @@ from graphql.execution.values import VariableValues
 from app.engine.batch import Context
 from app.engine.batched import Batched, batched
 from app.engine.declare import Edge
-from app.engine.excerpt import answers
+from app.engine.excerpt import answers, without_bare
 from app.engine.faults import Faults, null_error
 from app.engine.leaf import Answer, Row, items_of
 from app.engine.shape import Level, Loaded, Selection, Slot
@@ -58,6 +58,8 @@ class Run:
         owners: Sequence[int] | None = None
         if not all(value.__class__ is list for value in values):
             values, owners = self._without_nulls(level, slot, values)
+        if slot.only is not None and slot.only.outline is not None:
+            values, owners = without_bare(level, slot.key, values, owners)
         places = range(len(values)) if owners is None else owners
         flat = [item for value in values for item in value]
         parents = [owner for owner, value in zip(places, values, strict=True) for _ in value]

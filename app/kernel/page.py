@@ -87,18 +87,21 @@ class PageEdge[T, S: Hashable]:
 @dataclass(slots=True)
 class Fetched[T]:
     """Rows as they were fetched: from the end where the window is backward, one more than its size where there are
-    more. `outside_before` and `outside_after`: is there a row at or beyond the window's own bounds?"""
+    more. `outside_before` and `outside_after`: is there a row at or beyond the window's own bounds?
+
+    Where rows are one, and none too many, `more` says whether there are more."""
 
     rows: list[T]
     outside_before: bool = False
     outside_after: bool = False
+    more: bool = False
 
 
 def cut[T, S: Hashable](fetched: Fetched[T], window: Window, cursor_of: Callable[[T], str], scope: S) -> Page[T, S]:
     """Relay Connections §4.4 (EdgesToReturn); page information is exact in both directions."""
     rows, size, last = fetched.rows, window.size, window.last
-    more = len(rows) > size
-    nodes = rows[:size] if more else rows
+    nodes = rows[:size] if len(rows) > size else rows
+    more = fetched.more or nodes is not rows
     if window.backward:
         nodes.reverse()
         return Page(nodes, fetched.outside_after, more or fetched.outside_before, cursor_of, scope)

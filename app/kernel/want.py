@@ -8,6 +8,7 @@ from uuid import UUID
 from app.kernel.cursor import Position
 
 GAP = "\x1f"  # where a value will be put into an excerpt's text: JSON never holds this character as it is
+ENDS = ("has_next_page", "has_previous_page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`names` of a domain object's fields. Among them may be an object that it names (a feature's `owner`): then that
-    comes along in the same statement, with the fields that are named as `owner.name`.
+    """`names` of a domain object's fields, and of a page's. Among them may be an object that it names (a feature's
+    `owner`): then that comes along in the same statement, with the fields that are named as `owner.name`.
 
-    With an `outline`, a store may give Excerpts instead of the objects of a page, all or none.
+    With an `outline`, a store may give Excerpts instead of the objects of a page, all or none; or, where `bare`, a Bare
+    for all of them.
     """
 
     names: frozenset[str]
@@ -52,6 +54,18 @@ class Wanted:
         """Will anybody ask for a row's place in the order?"""
         return not self.names.isdisjoint(("cursor", "start_cursor", "end_cursor"))
 
+    @property
+    def ends(self) -> bool:
+        """Will anybody ask whether there are rows beyond a page?"""
+        return not self.names.isdisjoint(ENDS)
+
+    @property
+    def bare(self) -> bool:
+        """Is the text of the nodes, one after the other, all that will be looked at?"""
+        if self.outline is None or self.places or "edges" in self.names:
+            return False
+        return not any(GAP in word for word in self.outline.words)
+
 
 type Want = Wanted | None  # None: every field, nobody along, and no excerpts
 
@@ -67,3 +81,10 @@ class Excerpt(NamedTuple):
     def position(self) -> Position:
         assert self.sort is not None  # or nobody would ask
         return Position(self.sort, self.id)
+
+
+class Bare(NamedTuple):
+    """The texts of all rows of a page, with commas between them, where nobody asks for more. It stands for them, as the
+    page's only row."""
+
+    text: str

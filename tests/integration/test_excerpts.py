@@ -1,6 +1,6 @@
 """Rows that the database writes: an operation that is asked often gets the same bytes as when it was new (ADR 0010)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from app.engine.plans import RARE
 from app.kernel.actor import Actor
 from app.kernel.ids import global_id
 from app.kernel.page import window
-from app.kernel.want import Excerpt, Outline, Part, Wanted
+from app.kernel.want import Bare, Excerpt, Outline, Part, Wanted
 from tests.fixtures.reading import copy, entry_row, feature_row, opened_world
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import BIRTH, Who, World
@@ -85,6 +85,9 @@ OPERATIONS = {
         name @include(if: $no) ... on Feature @include(if: $yes) { version } ... on Node { id } } } }""",
     "nothing is left": "query Q($no: Boolean = false) { features { nodes { name @include(if: $no) } } }",
     "an empty page": "{ features(first: 0) { nodes { id } pageInfo { endCursor hasNextPage } } }",
+    "an empty page without a place": "{ features(first: 0) { nodes { id } pageInfo { hasNextPage } totalCount } }",
+    "edges without a place": "{ features(first: 3) { edges { node { name } } pageInfo { hasNextPage } } }",
+    "pages of those who own none": '{ users { nodes { features(filter: {category: ["none"]}) { nodes { id } } } } }',
 }
 
 
@@ -92,13 +95,16 @@ OPERATIONS = {
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Of each page that was asked for as excerpts: could all of it be written?"""
     seen: list[bool] = []
-    complete = excerpt.complete
 
-    def spy(rows: Any) -> bool:
-        seen.append(complete(rows))
-        return seen[-1]
+    def spied(complete: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        def spy(rows: Any) -> bool:
+            seen.append(complete(rows))
+            return seen[-1]
 
-    monkeypatch.setattr("app.db.reading.complete", spy)
+        return spy
+
+    monkeypatch.setattr("app.db.reading.complete", spied(excerpt.complete))
+    monkeypatch.setattr("app.db.reading.complete_texts", spied(excerpt.complete_texts))
     return seen
 
 
@@ -116,6 +122,52 @@ async def test_what_the_database_writes_is_what_we_would_have_written(
     assert (await world.post(body, who)).content == first
     assert written and all(written)
     assert b"errors" not in first
+
+
+@pytest.mark.parametrize("also", ["edges { node { name } }", "also: nodes { name }"])
+async def test_rows_that_are_shown_in_two_ways_are_read(world: World, written: list[bool], also: str) -> None:
+    query = f"{{ features(first: 3) {{ nodes {{ name }} {also} }} }}"
+    answers = [await world.data(query) for _ in range(RARE + 2)]
+
+    assert len(answers[0]["features"]["nodes"]) == 3 and all(answer == answers[0] for answer in answers)
+    assert not written
+
+
+WINDOW = "first: $first, last: $last, after: $after, before: $before"
+PAGES = f"""query Pages($first: Int, $last: Int, $after: String, $before: String) {{
+    features({WINDOW}) {{ %s nodes {{ name }} }}
+    users(first: 3) {{ nodes {{ features({WINDOW}) {{ nodes {{ name }} %s }} }} }} }}"""
+ENDS = "pageInfo { hasNextPage hasPreviousPage }"
+SIZES: list[dict[str, int]] = [
+    {"first": 4},
+    {"last": 4},
+    {"first": 99},
+    {"last": 99},
+    {"first": 0},
+    {"first": 5, "last": 2},
+]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("ends", [ENDS, ""], ids=["ends", "nobody asks for the ends"])
+async def test_rows_of_any_window_are_written_as_one(
+    world: World, written: list[bool], size: dict[str, int], ends: str
+) -> None:
+    edges = (await world.data("{ features(first: 100) { edges { cursor } } }"))["features"]["edges"]
+    bounds = [edge["cursor"] for edge in edges]
+    windows: list[dict[str, Any]] = [
+        {**size, "after": after, "before": before}
+        for after in (None, bounds[0], bounds[5], bounds[-1])
+        for before in (None, bounds[8], bounds[0])
+    ]
+    query = PAGES % (ends, ends)
+    plain = [await world.data(f"# {size} {number}\n{query}", **each) for number, each in enumerate(windows)]
+    assert not written
+    for _ in range(RARE):
+        await world.data(query, **windows[0])
+
+    assert [await world.data(query, **each) for each in windows] == plain
+    assert written and all(written)
 
 
 ONE = f"""query One($id: ID!) {{ feature(id: $id) {{ {FEATURE} owner {{ id name role }}
@@ -201,7 +253,7 @@ async def test_a_row_that_cannot_be_written_is_read(world: World, written: list[
     page = await feature.SqlFeatures(world.wiring.database).fetch_page(request, None)
 
     assert written == [False]
-    assert page.nodes and not any(isinstance(node, Excerpt) for node in page.nodes)
+    assert page.nodes and not any(isinstance(node, Excerpt | Bare) for node in page.nodes)
     assert {node.description for node in page.nodes} >= {None, '"'}
 
 

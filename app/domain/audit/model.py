@@ -74,7 +74,7 @@ class AuditPageRequest:
         return AuditPageRequest(self.window, self.filter, want)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AuditScope:
     """What a page is cut from: entries that match, of one feature or one actor (`parent` None: all), about features
     of `visible_to` (None: to the actor any entry is visible)."""

@@ -113,7 +113,7 @@ class FeatureSlice:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FeatureScope:
     """What a page is cut from: features that match, of `owner_id` (None: of any), visible to `visible_to`
     (None: to the actor any feature is visible)."""
