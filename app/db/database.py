@@ -135,10 +135,10 @@ async def _run(held: Held, statement: Statement, given: dict[str, Any], prepare:
 
 
 async def _prepared(held: Held, statement: Statement) -> Prepared:
-    ready = held.prepared.get(statement)
+    ready = held.prepared.get(statement.text)
     if ready is None:
         if len(held.prepared) >= MAX_PREPARED:
             held.prepared.clear()
         name = f"feature_api_{next(held.numbers)}"  # without a name it would be parsed again for every run
-        ready = held.prepared[statement] = await held.connection.prepare(statement.text, name=name)
+        ready = held.prepared[statement.text] = await held.connection.prepare(statement.text, name=name)
     return ready

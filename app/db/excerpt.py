@@ -6,7 +6,7 @@ rows are read as they are then, and the engine says what is wrong with them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from operator import itemgetter
 from typing import Any
@@ -34,6 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from app.db import keyset
 from app.db.keyset import Cells
+from app.db.statement import Statement
 from app.kernel.want import GAP, Excerpt, Outline, Part
 
 QUOTE, NULL = literal_column("'\"'", Text), literal_column("'null'", Text)
@@ -160,7 +161,17 @@ def excerpts(
     return Excerpts(parts, words, who, named, places, texts)
 
 
-type Binds = Mapping[str, object]
+@dataclass(frozen=True, slots=True, eq=False)
+class Binds:
+    """The words of one outline, by the names that they have in statements."""
+
+    words: Mapping[str, str]
+
+
+@lru_cache(1024)  # as many as there are outlines of all nouns, by the kinds of their statements
+def saying(statement: Statement, binds: Binds) -> Statement:
+    """The statement with these words."""
+    return statement.saying(binds.words)
 
 
 def binds(found: Excerpts, outline: Outline) -> Binds:
@@ -179,7 +190,7 @@ def binds(found: Excerpts, outline: Outline) -> Binds:
                 words[number] = f'"{words[number]}'
 
     quote(found.parts, found.words)
-    return {f"word_{place}": word for place, word in enumerate(words)}
+    return Binds({f"word_{place}": word for place, word in enumerate(words)})
 
 
 # Of a row of the statement. It is by far the cheapest way, and what stands behind the text does no harm.

@@ -180,7 +180,8 @@ class SqlFeatures:
 
     async def _created(self, change: Change, active_limit: int, written: Excerpts, words: Binds) -> Feature | None:
         """An excerpt of the feature, or the feature where it cannot be written."""
-        rows = await self._database.fetch(creation_statement(written), **binds_of(change, active_limit), **words)
+        statement = excerpt.saying(creation_statement(written), words)
+        rows = await self._database.fetch(statement, **binds_of(change, active_limit))
         if excerpt.complete(rows):
             return cast(Feature, excerpt.make(rows[0])) if rows else None  # as pages hold them
         return (await self.fetch_by_ids([change.after.id], None, None))[change.after.id]

@@ -17,7 +17,6 @@ import structlog
 from app.db import jsonb
 from app.db.failure import AWAY, NO_ENTRY, unavailable
 from app.db.hosts import Connection, Hosts
-from app.db.statement import Statement
 from app.kernel.breaker import Breaker
 from app.kernel.errors import Unavailable
 
@@ -44,10 +43,10 @@ class PoolSettings:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A connection and the statements prepared on it."""
+    """A connection and the statements prepared on it, by their texts."""
 
     connection: Connection
-    prepared: dict[Statement, Prepared] = field(default_factory=dict)
+    prepared: dict[str, Prepared] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)  # of the statements, so that no name comes twice
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, null
 
 from app.db import keyset, user
 from app.db.database import Rows
-from app.db.excerpt import PARENT, Binds, Excerpts, Words, binds, complete, complete_texts, excerpts, make
+from app.db.excerpt import PARENT, Binds, Excerpts, Words, binds, complete, complete_texts, excerpts, make, saying
 from app.db.statement import Statement
 from app.domain.user.model import UNREAD_ALONG, User
 from app.kernel.page import Fetched, Window
@@ -79,7 +79,7 @@ class Readings[T]:
         self._model, self._columns, self._parts, self._along, self._key = model, columns, parts, along, key
         self._words = words
         self.of = lru_cache(256)(self._of)  # clients choose what is wanted, too
-        self.excerpts, self._texts = lru_cache(256)(self._excerpts), lru_cache(256)(self._bare)
+        self.excerpts, self.texts = lru_cache(256)(self._excerpts), lru_cache(256)(self._bare)
         self._make, self._write = cache(self._made), lru_cache(256)(self._written)
 
     async def pages(
@@ -94,9 +94,8 @@ class Readings[T]:
         """One, or one per parent; `parent` is the place of the parent's id among the columns."""
         shape = keyset.shape_of(window)
         binds = {**binds, **keyset.page_binds(window, want is None or want.ends)}
-        if (window.first is None or window.last is None) and (found := self._texts(want)):
-            written, words = found
-            rows = await fetch(statement(written), **binds, **words)
+        if (window.first is None or window.last is None) and (found := self.texts(want)):
+            rows = await fetch(saying(statement(found[0]), found[1]), **binds)
             if complete_texts(rows):
                 return FoundTexts(rows)
             want = replace(want, outline=None) if want else None  # as that cannot be written in another way either
@@ -113,8 +112,7 @@ class Readings[T]:
     ) -> Found:
         """Of the ids, of one page, or of a page per parent; `parent` as above."""
         if found := self.excerpts(want):
-            written, words = found
-            rows = await fetch(statement(written), **binds, **words)
+            rows = await fetch(saying(statement(found[0]), found[1]), **binds)
             if complete(rows):
                 return Found(rows, make, PARENT)
         reading = self.of(want)

@@ -277,4 +277,4 @@ async def test_a_clients_words_are_binds_and_never_text() -> None:
 
     one, other = excerpts('{"a":', "}"), excerpts('{"\'; DROP TABLE users; --":', "}")
     assert one[0] is other[0]  # one statement for both
-    assert other[1] == {"word_0": '{"\'; DROP TABLE users; --":', "word_1": "}"}
+    assert other[1].words == {"word_0": '{"\'; DROP TABLE users; --":', "word_1": "}"}

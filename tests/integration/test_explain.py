@@ -279,15 +279,18 @@ async def test_whoever_comes_along_with_a_page_is_found_by_primary_key(planner: 
     alone = await indexes(None)
     along = [found | {"users_pkey"} for found in alone]
     assert await indexes(Wanted(frozenset({"owner", "actor"}))) == along
-    written, _ = feature.READINGS.excerpts(outlined("owner")) or (None, {})
-    entries, binds = audit.READINGS.excerpts(outlined("actor")) or (None, {})
-    assert written and entries
-    assert await of_pages(written, entries, **binds) == along[:3]
+    of_owner, of_actor = outlined("owner"), outlined("actor")
+    for written, entries in (
+        (feature.READINGS.excerpts(of_owner), audit.READINGS.excerpts(of_actor)),
+        (feature.READINGS.texts(of_owner), audit.READINGS.texts(of_actor)),
+    ):
+        assert written and entries
+        assert await of_pages(written[0], entries[0], **entries[1].words, shown=5) == along[:3]
 
 
 def outlined(along: str) -> Wanted:
     parts = (Part("created_at", False), Part(along, True, (Part("name", False),)))
-    return Wanted(frozenset({"cursor"}), Outline(parts, ('{"time":', ',"who":', '{"name":', "}", "}")))
+    return Wanted(frozenset({"has_next_page"}), Outline(parts, ('{"time":', ',"who":', '{"name":', "}", "}")))
 
 
 async def test_batches_by_id_use_the_primary_key(planner: Planner) -> None:
