@@ -277,6 +277,7 @@ async def test_a_thousand_requests_a_second_take_no_memory_and_leave_nothing_beh
         seen = await storm
     assert {(answer.status, answer.again) for answer in seen.answers} == {(503, True)} and seen.unanswered == 0
     assert len(seen.answers) + seen.unsent == 3_000 and len(seen.answers) > 500
+    assert all(0 < answer.late < answer.took for answer in seen.answers) and 0 < seen.begun < time.perf_counter()
     assert turned_away(server) - seen_before >= len(seen.answers)
     assert most - before < 40 * 2**20
     assert set(statuses) == {200}
