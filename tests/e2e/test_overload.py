@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.web.admission import UNHEARD
+from app.web.connection import AHEAD
 from bench.open_loop import Phase, send_all
 from bench.request import Request
 from tests.fixtures.faults import READ, held_up, locked
@@ -193,6 +194,17 @@ async def test_refused_connection_stays_and_its_next_request_is_heard(server: Se
             busy, well = told(peer, 2)
             assert is_told_to_wait(*busy) and well[0].startswith(b"HTTP/1.1 200 OK")
     assert set(statuses) == {200}
+
+
+async def test_who_asks_far_ahead_is_refused_as_often_as_may_be_and_then_cut_off(
+    server: Serving, production: Production
+) -> None:
+    """A refusal that is written at once is written however many others nobody has read yet."""
+    async with crowded(server, production, ROOM):
+        with server.connect() as peer:
+            peer.sendall((ASK + b"\r\n") * 8 * AHEAD)
+            told_so_often = rest_of(peer).count(b"HTTP/1.1 503 ")
+    assert 1 <= told_so_often <= AHEAD + 2
 
 
 async def test_refused_connection_ends_where_the_caller_wants_it_to(server: Serving, production: Production) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,12 +17,15 @@ import pytest
 from bench.artillery import FOLDER, Held, Played, Point, held, played, read_config, scaled
 from bench.figures import Figures
 from bench.histogram import Look, between, quantile
-from bench.load_picture import draw
+from bench.load_picture import FOOT, HEAD, PANEL, draw
 from bench.load_report import LoadRun, overload_rows, profile_rows, section, verdicts
 from bench.loaded import Try, until_well
 from bench.mix import CRUD, LISTS
 from bench.open_loop import Answer, Seen
 from bench.overload import AFTER, BEFORE, CALM, FACTOR, TRIES, Overload, judged
+from bench.page import LOAD, replaced
+from bench.page import section as section_of
+from bench.report import PAGE
 from bench.watch import Share, Sight, share, watching
 
 ROOT = Path(__file__).parents[2]
@@ -280,6 +284,22 @@ def test_it_is_measured_again_until_it_was_well_before_but_not_for_ever(seen: li
     assert [each.overload for each in tries] == seen[:measured]
 
 
+def test_section_has_all_tables_and_takes_the_place_of_the_one_in_the_page() -> None:
+    run = LoadRun(
+        [played("baseline", report(WELL))], Figures(0.3, 0.2, 1_001, 5, 10), [overloaded()], (0.002, None), 1, 0
+    )
+    tables = ["| of profiles |", "| of the mix |", "| of the overload |", "| of targets |"]
+    new = section(run, *tables)
+    assert [new.count(each) for each in tables] == [1] * 4 and "![" in new and "](load.svg)" in new
+    assert "100 MiB before, 130 at the most, 120 at the end" in new and "at full length, with 0.0 programs" in new
+    assert "at 0.25 times its length" in section(replace(run, scale=0.25), *tables)
+    page = PAGE.read_text("utf-8")
+    old = section_of(page, LOAD)
+    assert new.startswith(f"{LOAD}\n") and old.startswith(f"{LOAD}\n") and new.endswith("\n\n")
+    written = replaced(page, LOAD, new)
+    assert section_of(written, LOAD) == new and replaced(written, LOAD, old) == page
+
+
 def test_that_it_was_tried_before_is_told_with_what_others_took_then() -> None:
     assert "took 2; how long half of them waited before, in those that did not count, and what others had of " in (
         " ".join(told(POOR, overloaded()).split())
@@ -323,3 +343,18 @@ def test_the_picture_has_a_panel_and_three_lines_for_each_profile() -> None:
     lines = [part for part in drawn if part.tag.endswith("polyline")]
     assert len(lines) == 6 and all(part.get("points", "").count(",") == 2 for part in lines)
     assert [part.text for part in drawn if part.text in ("one", "two <&>", "none")] == ["one", "two <&>", "none"]
+    rates = [part for part in drawn if part.tag.endswith("polygon")]
+    feet = [HEAD + PANEL, 2 * (HEAD + PANEL) + FOOT]
+    assert [[heights(line, foot) for line in lines[at : at + 3]] for at, foot in ((0, feet[0]), (3, feet[1]))] == [
+        [pytest.approx([value / 90 for value in of], abs=0.001) for of in ((1, 5), (2, 50), (3, 90))]
+    ] * 2
+    assert [heights(rate, foot) for rate, foot in zip(rates, feet, strict=True)] == [
+        pytest.approx([0, 10 / 120, 1, 0], abs=0.001)
+    ] * 2
+    labels = [part.text for part in drawn if str(part.text).endswith((" ms", "/s"))]
+    assert labels == ["0 ms", "0/s", "45 ms", "60/s", "90 ms", "120/s"] * 2
+
+
+def heights(shape: ElementTree.Element, foot: float) -> list[float]:
+    """Of its points above the foot of their panel, as parts of the panel's height."""
+    return [(foot - float(point.partition(",")[2])) / PANEL for point in str(shape.get("points")).split()]
