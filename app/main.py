@@ -114,7 +114,7 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         jobs = [
             asyncio.create_task(keep_partitions(runs.of("partitions", DAY, stores.entries.make_partitions))),
             asyncio.create_task(keep_events(wiring.security_events)),
-            asyncio.create_task(keep_published(unseen.of("outbox", PAUSE, wiring.relay.run))),
+            asyncio.create_task(keep_published(unseen.of("outbox", PAUSE, wiring.relay.run), wiring.relay.rest)),
             asyncio.create_task(
                 keep_for(
                     settings.security_event_retention_days,

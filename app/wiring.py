@@ -94,6 +94,8 @@ class Wiring:
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         stream = EventStream(self.redis, settings.event_stream, settings.event_stream_length)
         self.relay = Relay(SqlOutbox(database), stream, observing.outbox, observing.relayed)
+        for pool in self.row_security.pools().values():
+            pool.announced = self.relay.announced
         self.security_events = RecordedEvents(stores.security_events.append, observing.security, new_id)
         self.legacy_calls = legacy_calls_of(stores.legacy_calls, observing.registry)
         self.kept_operations, one_of = SqlRecordedOperations(database), settings.operations_recorded

@@ -8,7 +8,7 @@ from bench.artillery import Played, held, read_config
 from bench.figures import Figures, Verdict
 from bench.load import CONNECTIONS
 from bench.machine import describe
-from bench.overload import BEFORE, CALLERS, FACTOR, Overload
+from bench.overload import AFTER, BEFORE, CALLERS, FACTOR, QUIET, TRIES, Overload
 from bench.page import LOAD
 
 PROFILE_HEADINGS = ("", "callers", "requests", "requests/s at most", "P50", "P95", "P99", "errors")
@@ -16,7 +16,9 @@ MIX_HEADINGS = (
     "", "requests/s", "P50", "P99", "server CPU ms", "PostgreSQL CPU ms", "requests/s per core of the server",
     "requests/s per core of both",
 )  # fmt: skip
-OVERLOAD_HEADINGS = ("", "requests/s", "P50", "P99", "longest")
+OVERLOAD_HEADINGS = (
+    "", "requests/s", "P50", "P99", "longest", "of its core the server used", "of its core others took",
+)  # fmt: skip
 VERDICT_HEADINGS = ("", "what", "target", "measured", "")
 PERCENTILES = ("median", "p95", "p99")
 RATE = 1_000  # requests per second (R69)
@@ -51,23 +53,29 @@ sees them.
   prepared, so that what is got and put is what the caller had before (`If-Match: *`). A request that fails stops the
   run.
 - The third is an open loop: {callers:,} connections ask {factor:g} times as much as the second table says, and half of
-  that before and afterwards, whatever becomes of what was asked before; a time begins when a request was due. Memory of
-  the server: {memory}.
-  After its end it took {recovered:.2f} s until nobody was refused or waited for more than half a second.
+  that before and afterwards, whatever becomes of what was asked before; a time begins when a request was due, so that
+  it has in it what whoever asks was late himself: {late:.1f} ms (P99).
+  Memory of the server: {memory}.
+  {recovered}
+- Whether it recovers can be seen where half of what it could do was little before: nobody was refused, nobody waited
+  for more than half a second, and half of them for no more than {quiet:g} ms. Where it was not, others have the
+  processors by then, and both tables are measured again, {tries} times in all at the most, whatever came of the rest.
+  {tried}
 - SQL is the server's own `database_query_duration_seconds`, all statements, interpolated in its buckets.
 - Limits are counted and never reached; they, metrics and JSON logs are as shipped. PostgreSQL does not wait for the
-  disk. Machine: {machine}.
+  disk, and vacuums by itself. Machine: {machine}.
 
 """
 
 
 @dataclass(frozen=True)
 class LoadRun:
-    """`sql`: P95 in milliseconds, of the scenario and of the mix. `load`: of the machine, at the start (one minute)."""
+    """`overloads`: as often as it was tried; the last one is judged, and `mix` is what came before that. `sql`: P95 in
+    milliseconds, of the scenario and of the mix. `load`: of the machine, at the start (one minute)."""
 
     profiles: Sequence[Played]
     mix: Figures
-    overload: Overload
+    overloads: Sequence[Overload]
     sql: tuple[float | None, float | None]
     scale: float
     load: float
@@ -87,10 +95,11 @@ def mix_rows(mix: Figures) -> Iterator[Sequence[str]]:
 
 
 def overload_rows(seen: Overload) -> Iterator[Sequence[str]]:
-    yield (f"before, for {BEFORE:g} s", *seen.before.cells())
-    yield (f"let in, for {seen.seconds:g} s", *seen.admitted.cells())
-    yield ("told to wait", *seen.refused.cells())
-    yield ("afterwards", *seen.after.cells())
+    before, meanwhile, after = ((_percent(share.server), _percent(share.others)) for share in seen.shares)
+    yield (f"before, for {BEFORE:g} s", *seen.before.cells(), *before)
+    yield (f"let in, for {seen.seconds:g} s", *seen.admitted.cells(), *meanwhile)
+    yield ("told to wait", *seen.refused.cells(), "", "")
+    yield (f"afterwards, for {AFTER:g} s", *seen.after.cells(), *after)
 
 
 def scenario_verdicts(profiles: Sequence[Played], sql: float | None) -> Iterator[Verdict]:
@@ -110,7 +119,7 @@ def verdicts(run: LoadRun) -> Iterator[Verdict]:
     rate = run.mix.rate
     yield Verdict("the same mix", "requests/s of one process", f"> {RATE:,}", f"{rate:,.0f}", rate > RATE)
     yield _below("the same mix", "SQL, P95", run.sql[1], SQL_P95, "ms")
-    seen, where = run.overload, "twice as many"
+    seen, where = run.overloads[-1], "twice as many"
     yield _below(where, "P99 of what is let in", seen.admitted.p99, ADMITTED_P99, "ms")
     yield _below(where, "P99 until told to wait", seen.refused.p99, REFUSED_P99, "ms")
     yield _below(where, "neither done nor told when to come again", float(seen.failed), 1, "requests")
@@ -119,7 +128,8 @@ def verdicts(run: LoadRun) -> Iterator[Verdict]:
 
 
 def section(run: LoadRun, profiles: str, mix: str, overload: str, targets: str) -> str:
-    before, most, end = run.overload.memory
+    seen = run.overloads[-1]
+    before, most, end = seen.memory
     length = "at full length" if run.scale == 1 else f"at {run.scale:g} times its length"
     return TEXT.format(
         start=LOAD,
@@ -133,9 +143,35 @@ def section(run: LoadRun, profiles: str, mix: str, overload: str, targets: str) 
         factor=FACTOR,
         connections=CONNECTIONS,
         memory=f"{before:.0f} MiB before, {most:.0f} at the most, {end:.0f} at the end",
-        recovered=run.overload.recovered,
+        late=seen.late,
+        quiet=QUIET * 1000,
+        recovered=_recovery(seen),
+        tries=TRIES,
+        tried=_tried(run.overloads),
         machine=describe(),
     )
+
+
+def _recovery(seen: Overload) -> str:
+    if seen.recovered is None:
+        return "How soon it was over cannot be told: before, it was no better."
+    return (
+        f"After its end it took {seen.recovered:.2f} s until nobody was refused or waited for more than half a second."
+    )
+
+
+def _tried(overloads: Sequence[Overload]) -> str:
+    if len(overloads) == 1:
+        return "Here the first time was well."
+    earlier = ", ".join(f"{each.before.p50:.0f} ms and {_percent(each.shares[0].others)}" for each in overloads[:-1])
+    return (
+        f"Here it took {len(overloads)}; how long half of them waited before, in those that did not count, and what "
+        f"others had of the server's core then: {earlier}."
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0f} %"
 
 
 def _below(where: str, what: str, measured: float | None, allowed: float, unit: str) -> Verdict:

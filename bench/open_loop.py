@@ -25,21 +25,24 @@ PATIENCE = 10.0  # seconds that the last answers are waited for
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`due` in seconds since the first request of all; `took` in seconds from then on; status 0: the connection ended;
-    `again` whether it said Retry-After."""
+    `again` whether it said Retry-After; `late`: of `took`, how long it was until we asked, who had no time before."""
 
     due: float
     took: float
     status: int
     again: bool
+    late: float = 0.0
 
 
 @dataclass
 class Seen:
-    """What became of the requests: `unsent` of those for which no connection was free, `unanswered` of the others."""
+    """What became of the requests: `unsent` of those for which no connection was free, `unanswered` of the others.
+    `begun` as `time.perf_counter` says it."""
 
     answers: list[Answer] = field(default_factory=list)
     unsent: int = 0
     unanswered: int = 0
+    begun: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ async def _send_all(
         peers.append(protocol)
     free.extend(peers)
     numbers = count()
-    begun = time.perf_counter()
+    seen.begun = begun = time.perf_counter()
     ahead = deque(_times(phases))
     while ahead:
         now = time.perf_counter() - begun
@@ -111,7 +114,7 @@ class _Peer(asyncio.Protocol):
     def __init__(self, seen: Seen, free: deque["_Peer"]) -> None:
         self._seen, self._free = seen, free
         self._parser = httptools.HttpResponseParser(self)
-        self._begun, self._due = 0.0, 0.0
+        self._begun, self._due, self._late = 0.0, 0.0, 0.0
         self._again = False
         self.busy = False
 
@@ -120,6 +123,7 @@ class _Peer(asyncio.Protocol):
 
     def ask(self, text: bytes, begun: float, due: float) -> None:
         self._begun, self._due, self._again, self.busy = begun, due, False, True
+        self._late = time.perf_counter() - begun - due
         self._transport.write(text)
 
     def data_received(self, data: bytes) -> None:
@@ -142,7 +146,7 @@ class _Peer(asyncio.Protocol):
     def _note(self, status: int) -> None:
         self.busy = False
         took = time.perf_counter() - self._begun - self._due
-        self._seen.answers.append(Answer(self._due, took, status, self._again))
+        self._seen.answers.append(Answer(self._due, took, status, self._again, self._late))
 
     def end(self) -> None:
         self._transport.abort()

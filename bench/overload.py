@@ -2,13 +2,9 @@
 told, what it takes in memory, and how soon it is over (R64)."""
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-import psutil
 
 from app.embedded.ports import HOST
 from bench.load import Load
@@ -16,13 +12,15 @@ from bench.machine import keep_to_core
 from bench.mix import mixed
 from bench.open_loop import Answer, Phase, Seen, send_all
 from bench.serve import Running
+from bench.watch import Share, Sight, share, watching
 
 FACTOR = 2  # times the capacity
 CALM = 0.5  # of the capacity, before and afterwards
 BEFORE, AFTER = 4.0, 5.0  # seconds
+TRIES = 3  # at the most, until it began with a server that was well
 CALLERS = 1_000  # connections
 SLOW = 0.5  # seconds: what takes longer is no recovery (R69's P99)
-SAMPLE = 0.1  # seconds between two looks at the memory
+QUIET = 0.05  # seconds: half of those that come before wait no longer, or it is not calm then (R69's P50)
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,10 @@ class Times:
 
 @dataclass(frozen=True)
 class Overload:
-    """`capacity` in requests per second; `recovered`: seconds from its end until no request was refused or slow;
-    `memory` in MiB before, at the most, and at the end; `failed`: what was neither done nor told to come again, or
-    told without saying when."""
+    """`capacity` in requests per second; `recovered`: seconds from its end until no request was refused or slow, None
+    where it was no better before, so that there is nothing to recover to; `memory` in MiB before, at the most, and at
+    the end; `failed`: what was neither done nor told to come again, or told without saying when; `late`: milliseconds
+    that we were late with asking, which are in all times (P99); `shares` before, while it lasts, and afterwards."""
 
     capacity: float
     seconds: float
@@ -50,46 +49,63 @@ class Overload:
     admitted: Times
     refused: Times
     after: Times
-    recovered: float
+    recovered: float | None
     memory: tuple[float, float, float]
     failed: int
+    late: float
+    shares: tuple[Share, Share, Share]
 
 
-def overload(running: Running, capacity: Load, seconds: float) -> Overload:
-    """`capacity`: what it did for callers who wait for their answers."""
+def overload(running: Running, capacity: Load, seconds: float, run: str) -> Overload:
+    """`capacity`: what it did for callers who wait for their answers; `run` keeps names apart that two runs write."""
     keep_to_core(running.stage.cores.others, os.getpid())
     address = urlsplit(running.url)
     able = capacity.requests / capacity.seconds
     calm = able * CALM
     phases = (Phase(calm, BEFORE), Phase(able * FACTOR, seconds), Phase(calm, AFTER))
-    with _memory(running.pid) as memory:
-        seen = send_all((address.hostname or HOST, address.port or 0), mixed(running.stage, "over"), phases, CALLERS)
-    return judged(able, seconds, seen, memory)
+    with watching(running.pid, running.stage.cores.server) as sights:
+        seen = send_all((address.hostname or HOST, address.port or 0), mixed(running.stage, run), phases, CALLERS)
+    return judged(able, seconds, seen, sights)
 
 
-def judged(capacity: float, seconds: float, seen: Seen, memory: Sequence[float]) -> Overload:
+def judged(capacity: float, seconds: float, seen: Seen, sights: Sequence[Sight]) -> Overload:
     end = BEFORE + seconds
-    late = [answer.due + answer.took for answer in seen.answers if answer.due >= end and _bad(answer)]
+    before = [answer for answer in seen.answers if answer.due < BEFORE]
     during = [answer for answer in seen.answers if BEFORE <= answer.due < end]
+    after = [answer for answer in seen.answers if answer.due >= end]
+    over = max((answer.due + answer.took for answer in after if _bad(answer)), default=end) - end
     unsaid = sum(1 for answer in seen.answers if not _done(answer) and not (answer.status == 503 and answer.again))
+    memory = [sight.memory for sight in sights]
+    edges = [seen.begun + second for second in (0, BEFORE, end, end + AFTER)]
     return Overload(
         capacity,
         seconds,
-        times([answer for answer in seen.answers if answer.due < BEFORE], BEFORE),
+        times(before, BEFORE),
         times([answer for answer in during if _done(answer)], seconds),
         times([answer for answer in during if answer.status == 503], seconds),
-        times([answer for answer in seen.answers if answer.due >= end], AFTER),
-        max(late, default=end) - end,
+        times(after, AFTER),
+        over if _calm(before) else None,
         (memory[0], max(memory), memory[-1]),
         unsaid + seen.unsent + seen.unanswered,
+        quantile([1000 * answer.late for answer in seen.answers], 0.99),
+        (share(sights, *edges[:2]), share(sights, *edges[1:3]), share(sights, *edges[2:])),
     )
 
 
 def times(answers: Sequence[Answer], seconds: float) -> Times:
     """Zeros where there are none."""
-    took = sorted(answer.took * 1000 for answer in answers) or [0.0]
-    p50, p99 = (took[min(len(took) - 1, int(len(took) * share))] for share in (0.5, 0.99))
-    return Times(len(answers) / seconds, p50, p99, took[-1])
+    took = [answer.took * 1000 for answer in answers]
+    return Times(len(answers) / seconds, *(quantile(took, part) for part in (0.5, 0.99, 1)))
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """Zero where there are none."""
+    ordered = sorted(values) or [0.0]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def _calm(answers: Sequence[Answer]) -> bool:
+    return not any(map(_bad, answers)) and quantile([answer.took for answer in answers], 0.5) <= QUIET
 
 
 def _done(answer: Answer) -> bool:
@@ -98,23 +114,3 @@ def _done(answer: Answer) -> bool:
 
 def _bad(answer: Answer) -> bool:
     return not _done(answer) or answer.took > SLOW
-
-
-@contextmanager
-def _memory(pid: int) -> Iterator[list[float]]:
-    """MiB of a process, from time to time, until the block ends."""
-    process, over = psutil.Process(pid), threading.Event()
-    seen = [process.memory_info().rss / 2**20]
-
-    def watch() -> None:
-        while not over.wait(SAMPLE):
-            seen.append(process.memory_info().rss / 2**20)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-        seen.append(process.memory_info().rss / 2**20)

@@ -43,6 +43,10 @@ class Stage:
         """How many features were created since the last time; they are gone afterwards."""
         return asyncio.run(data.forget_writes(_superuser(self.postgres)))
 
+    def vacuum_from_now_on(self) -> None:
+        """As a PostgreSQL does that is at work: what is deleted in a long run does not pile up."""
+        asyncio.run(_set(self.postgres, "autovacuum = on"))
+
     def log_statements(self, wanted: bool) -> None:
         """From now on, also in sessions that are open."""
         asyncio.run(_set(self.postgres, f"log_statement = '{'all' if wanted else 'none'}'"))

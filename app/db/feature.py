@@ -171,12 +171,15 @@ class SqlFeatures:
     async def create(self, change: Change, active_limit: int, want: Want) -> Feature | None:
         try:
             if found := READINGS.excerpts(want):
-                return await self._created(change, active_limit, *found)
-            return await write(self._database.fetch, change, active_limit)
+                created = await self._created(change, active_limit, *found)
+            else:
+                created = await write(self._database.fetch, change, active_limit)
         except asyncpg.IntegrityConstraintViolationError as error:
             if told := await self._broken_law(error.constraint_name, change, active_limit):
                 raise told from error
             raise
+        self._database.pool.announced()
+        return created
 
     async def _created(self, change: Change, active_limit: int, written: Excerpts, words: Binds) -> Feature | None:
         """An excerpt of the feature, or the feature where it cannot be written."""
@@ -202,6 +205,8 @@ class SqlFeatures:
             if told := await self._broken_law(error.constraint_name, work.tried, work.active_limit):
                 raise told from error
             raise
+        if work.tried is not None:
+            self._database.pool.announced()
 
     async def _broken_law(self, constraint: str | None, change: Change, active_limit: int) -> DomainError | None:
         """What the constraint stands for; None where to break it is a bug of ours."""

@@ -80,6 +80,7 @@ class JoinedDatabase(Database):
             await self._end("COMMIT")
         except AWAY as error:
             raise self.pool.failure(error) from error
+        self.pool.announced()
 
     async def undo(self) -> None:
         if self._open:

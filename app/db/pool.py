@@ -6,7 +6,7 @@ Nothing here changes a session, so nothing is reset, and a statement is found by
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
@@ -61,6 +61,7 @@ class Pool:
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: deque[asyncio.Future[Held | None]] = deque()
         self._closed = False
+        self.announced: Callable[[], None] = lambda: None  # what hears of a commit that leaves an event in the outbox
 
     @property
     def lent(self) -> int:

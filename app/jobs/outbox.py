@@ -1,10 +1,12 @@
 """Events that wait in the outbox are published soon after their commit, by one process at a time (R46).
 
-Every process looks. Who finds something tries for the lock of all; who does not get it looks again later.
+Every process looks, at once where it has written an event itself. Who finds something tries for the lock of all; who
+does not get it looks again later.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -16,13 +18,14 @@ from app.telemetry.runtime import OutboxMetrics
 log = structlog.get_logger()
 
 PAUSE = 1.0  # seconds between two looks while nothing waits
-SOON = 0.1  # seconds until the next one where something did
+SOON = 0.1  # seconds until the next one where something did, and between any two but while batches are full
 RETRY, LONGEST = 1.0, 10.0  # seconds after a failure, and after many: each time twice as long
 LAST = 2.0  # seconds for what is under way when the process ends
 BATCH = 200  # events; each is a few kilobytes
 COUNTED = 10_000  # events that wait, at the most
 
 type Run = Callable[[], Awaitable[float]]
+type Rest = Callable[[float], Awaitable[None]]
 
 
 class Around(Protocol):
@@ -38,10 +41,15 @@ class Relay:
     def __init__(self, outbox: Outbox, stream: Stream, metrics: OutboxMetrics, around: Around) -> None:
         self._outbox, self._stream, self._metrics, self._around = outbox, stream, metrics, around
         self._most = BATCH
+        self._idle = False  # did nothing wait when it looked last?
+        self._announced = asyncio.Event()
+        self.announced = self._announced.set  # to be called after a commit of this process that left an event
 
     async def run(self) -> float:
         """One look and, where something waits, one batch: in how many seconds to look again. Raises Unavailable."""
+        self._announced.clear()
         waiting = await self._outbox.fetch_waiting(COUNTED)
+        self._idle = not waiting.events
         self._metrics.waiting(waiting.events, waiting.since)
         if not waiting.events:
             return PAUSE
@@ -59,9 +67,23 @@ class Relay:
             return 0
         return SOON if gone else PAUSE
 
+    async def rest(self, seconds: float) -> None:
+        """So long; where nothing waited, until an event is announced, but for no less than `SOON`. So who writes all
+        the time publishes as many at once as unheard, and whose events others publish looks no more often."""
+        if not self._idle:
+            await asyncio.sleep(seconds)
+            return
+        await asyncio.sleep(SOON)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds - SOON):
+                await self._announced.wait()
 
-async def keep_published(run: Run, retry: float = RETRY, longest: float = LONGEST, last: float = LAST) -> None:
-    """Runs until it is cancelled; what is under way then is brought to its end, so that nobody tells it again."""
+
+async def keep_published(
+    run: Run, rest: Rest = asyncio.sleep, retry: float = RETRY, longest: float = LONGEST, last: float = LAST
+) -> None:
+    """`rest` is for when nothing fails. Runs until it is cancelled; what is under way then is brought to its end, so
+    that nobody tells it again."""
     failures = 0
     while True:
         try:
@@ -76,7 +98,10 @@ async def keep_published(run: Run, retry: float = RETRY, longest: float = LONGES
         except Exception:  # the outermost loop: a database that is not migrated yet, say; it must not end the job
             log.exception("events could not be published")
             failures += 1
-        await asyncio.sleep(min(retry * 2 ** min(failures - 1, 16), longest) if failures else pause)
+        if failures:
+            await asyncio.sleep(min(retry * 2 ** min(failures - 1, 16), longest))
+        else:
+            await rest(pause)
 
 
 async def _whole(run: Run, last: float) -> float:

@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.web.admission import UNHEARD
+from app.web.connection import AHEAD
 from bench.open_loop import Phase, send_all
 from bench.request import Request
 from tests.fixtures.faults import READ, held_up, locked
@@ -195,6 +196,17 @@ async def test_refused_connection_stays_and_its_next_request_is_heard(server: Se
     assert set(statuses) == {200}
 
 
+async def test_who_asks_far_ahead_is_refused_as_often_as_may_be_and_then_cut_off(
+    server: Serving, production: Production
+) -> None:
+    """A refusal that is written at once is written however many others nobody has read yet."""
+    async with crowded(server, production, ROOM):
+        with server.connect() as peer:
+            peer.sendall((ASK + b"\r\n") * 4 * AHEAD)
+            told_so_often = rest_of(peer).count(b"HTTP/1.1 503 ")
+    assert 1 <= told_so_often <= AHEAD + 2
+
+
 async def test_refused_connection_ends_where_the_caller_wants_it_to(server: Serving, production: Production) -> None:
     async with crowded(server, production, ROOM):
         for request in (ASK + b"Connection: close\r\n\r\n", b"GET /api/v2/features HTTP/1.0\r\n\r\n"):
@@ -277,6 +289,7 @@ async def test_a_thousand_requests_a_second_take_no_memory_and_leave_nothing_beh
         seen = await storm
     assert {(answer.status, answer.again) for answer in seen.answers} == {(503, True)} and seen.unanswered == 0
     assert len(seen.answers) + seen.unsent == 3_000 and len(seen.answers) > 500
+    assert all(0 < answer.late < answer.took for answer in seen.answers) and 0 < seen.begun < time.perf_counter()
     assert turned_away(server) - seen_before >= len(seen.answers)
     assert most - before < 40 * 2**20
     assert set(statuses) == {200}

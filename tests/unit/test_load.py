@@ -1,23 +1,32 @@
 """The load of ops/load, which is not run here: it is the one that was asked for, it asks for what there is, and what is
 measured under it is judged rightly."""
 
+import os
 import re
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import orjson
+import psutil
 import pytest
 
 from bench.artillery import FOLDER, Held, Played, Point, held, played, read_config, scaled
 from bench.figures import Figures
 from bench.histogram import Look, between, quantile
-from bench.load_picture import draw
-from bench.load_report import LoadRun, profile_rows, verdicts
+from bench.load_picture import FOOT, HEAD, PANEL, draw
+from bench.load_report import LoadRun, overload_rows, profile_rows, section, verdicts
+from bench.loaded import Try, until_well
 from bench.mix import CRUD, LISTS
 from bench.open_loop import Answer, Seen
-from bench.overload import AFTER, BEFORE, CALM, FACTOR, Overload, judged
+from bench.overload import AFTER, BEFORE, CALM, FACTOR, TRIES, Overload, judged
+from bench.page import LOAD, replaced
+from bench.page import section as section_of
+from bench.report import PAGE
+from bench.watch import Share, Sight, share, watching
 
 ROOT = Path(__file__).parents[2]
 FILE = read_config()
@@ -189,14 +198,21 @@ def test_quantile_of_what_came_between_two_looks_is_that_of_promql() -> None:
     assert quantile(0.95, between(first, first)) is None and quantile(0.95, {}) is None
 
 
-END = BEFORE + 10
+BEGUN, END = 5_000.0, BEFORE + 10
+
+
+def sights() -> Iterator[Sight]:
+    """Of a server that works half of the time on its core, and another program a fifth, from the overload on."""
+    for second in range(int(END + AFTER) + 1):
+        memory = 130 if BEFORE < second < END else 100 if second < END else 120
+        yield Sight(BEGUN + second, memory, 7 + second / 2, 9 + second / 2 + max(0, second - BEFORE) / 5)
 
 
 def overloaded(*more: Answer, unsent: int = 0) -> Overload:
     during = [Answer(BEFORE + number / 10, 0.2, 200, False) for number in range(100)]
     refused = [Answer(BEFORE + number / 10, 0.01, 503, True) for number in range(100)]
     calm = [Answer(0.5, 0.01, 201, False), Answer(END + 1, 0.02, 200, False)]
-    return judged(100, 10, Seen([*calm, *during, *refused, *more], unsent), [100, 130, 120])
+    return judged(100, 10, Seen([*calm, *during, *refused, *more], unsent, begun=BEGUN), list(sights()))
 
 
 def test_overload_is_told_by_what_became_of_whom() -> None:
@@ -210,6 +226,87 @@ def test_overload_is_told_by_what_became_of_whom() -> None:
     assert overloaded(Answer(END + 0.5, 0.6, 200, False)).recovered == pytest.approx(1.1)
 
 
+def test_it_is_told_who_had_the_server_s_core_and_how_late_we_were_ourselves() -> None:
+    seen = overloaded(*[Answer(BEFORE + 1, 0.2, 200, False, 0.04)] * 3)
+    assert [share.server for share in seen.shares] == pytest.approx([50] * 3)
+    assert [share.others for share in seen.shares] == pytest.approx([0, 20, 20])
+    assert (seen.late, overloaded().late) == (40, 0)
+    before, admitted, refused, after = overload_rows(seen)
+    assert [row[-2:] for row in (before, admitted, refused, after)] == [
+        ("50 %", "0 %"), ("50 %", "20 %"), ("", ""), ("50 %", "20 %"),
+    ]  # fmt: skip
+
+
+def test_nobody_s_core_and_a_time_without_two_looks_are_told_of_as_unknown() -> None:
+    seen = [Sight(second, 1, second / 4, None) for second in (0.0, 1.0, 2.0)]
+    assert share(seen, 0, 2) == Share(25, None)
+    assert share(seen, 0.5, 1.5) == share([], 0, 1) == Share(0, None)
+    assert share([Sight(0, 1, 0, 0), Sight(1, 1, 0.5, 0.49)], 0, 1) == Share(50, 0)  # both are counted in ticks
+
+
+def test_a_watch_sees_what_a_process_and_its_core_do() -> None:
+    allowed = os.sched_getaffinity(0)
+    core = min(allowed)
+    os.sched_setaffinity(0, {core})
+    try:
+        with watching(os.getpid(), core) as seen:
+            until = time.process_time() + 0.4
+            while time.process_time() < until:
+                sum(range(100_000))  # a user's time, not the system's
+    finally:
+        os.sched_setaffinity(0, allowed)
+    first, last = seen[0], seen[-1]
+    assert last.server - first.server >= 0.35 and len(seen) > 2
+    assert first.core is not None and last.core is not None and last.core - first.core >= 0.2
+    assert 0 < first.memory == pytest.approx(psutil.Process().memory_info().rss / 2**20, rel=0.2)
+
+
+REFUSED, SLOWLY, NOT_QUICK = (0.01, 503), (0.6, 200), (0.06, 200)
+
+
+@pytest.mark.parametrize("was", [REFUSED, SLOWLY, NOT_QUICK])
+def test_what_was_no_better_before_does_not_recover_and_its_target_is_not_met(was: tuple[float, int]) -> None:
+    took, status = was
+    seen = overloaded(*[Answer(BEFORE - 0.1, took, status, status == 503)] * 2)
+    assert seen.recovered is None
+    assert run(Figures(0.3, 0.2, 1_001, 5, 10), seen)["twice as many", "recovery"] is None
+    assert "cannot be told" in told(seen) and "cannot be told" not in told(overloaded())
+
+
+POOR = overloaded(*[Answer(BEFORE - 0.1, 0.3, 503, True)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "measured"), [([overloaded(), POOR], 1), ([POOR, overloaded(), POOR], 2), ([POOR] * (TRIES + 1), TRIES)]
+)
+def test_it_is_measured_again_until_it_was_well_before_but_not_for_ever(seen: list[Overload], measured: int) -> None:
+    tries = until_well(lambda number: Try(Figures(1, 1, 1, 1, 1), {}, seen[number - 1]))
+    assert [each.overload for each in tries] == seen[:measured]
+
+
+def test_section_has_all_tables_and_takes_the_place_of_the_one_in_the_page() -> None:
+    run = LoadRun(
+        [played("baseline", report(WELL))], Figures(0.3, 0.2, 1_001, 5, 10), [overloaded()], (0.002, None), 1, 0
+    )
+    tables = ["| of profiles |", "| of the mix |", "| of the overload |", "| of targets |"]
+    new = section(run, *tables)
+    assert [new.count(each) for each in tables] == [1] * 4 and "![" in new and "](load.svg)" in new
+    assert "100 MiB before, 130 at the most, 120 at the end" in new and "at full length, with 0.0 programs" in new
+    assert "at 0.25 times its length" in section(replace(run, scale=0.25), *tables)
+    page = PAGE.read_text("utf-8")
+    old = section_of(page, LOAD)
+    assert new.startswith(f"{LOAD}\n") and old.startswith(f"{LOAD}\n") and new.endswith("\n\n")
+    written = replaced(page, LOAD, new)
+    assert section_of(written, LOAD) == new and replaced(written, LOAD, old) == page
+
+
+def test_that_it_was_tried_before_is_told_with_what_others_took_then() -> None:
+    assert "took 2; how long half of them waited before, in those that did not count, and what others had of " in (
+        " ".join(told(POOR, overloaded()).split())
+    )
+    assert ": 300 ms and 0 %." in told(POOR, overloaded()) and "did not count" not in told(overloaded())
+
+
 @pytest.mark.parametrize("status", [0, 500, 429, 503])
 def test_who_was_neither_served_nor_told_when_to_come_again_counts(status: int) -> None:
     assert overloaded(Answer(BEFORE + 1, 0.1, status, False), unsent=2).failed == 3
@@ -217,8 +314,12 @@ def test_who_was_neither_served_nor_told_when_to_come_again_counts(status: int) 
 
 def run(mix: Figures, seen: Overload, sql: float | None = 0.2) -> dict[tuple[str, str], bool | None]:
     profile = played("baseline", report(WELL))
-    found = verdicts(LoadRun([profile], mix, seen, (sql, sql), 1, 0))
+    found = verdicts(LoadRun([profile], mix, [overloaded(), seen], (sql, sql), 1, 0))
     return {(line.workload, line.what): line.met for line in found}
+
+
+def told(*tries: Overload) -> str:
+    return section(LoadRun([], Figures(0.3, 0.2, 1_001, 5, 10), tries, (None, None), 1, 0), "", "", "", "")
 
 
 def test_targets_are_met_or_missed_by_themselves() -> None:
@@ -242,3 +343,18 @@ def test_the_picture_has_a_panel_and_three_lines_for_each_profile() -> None:
     lines = [part for part in drawn if part.tag.endswith("polyline")]
     assert len(lines) == 6 and all(part.get("points", "").count(",") == 2 for part in lines)
     assert [part.text for part in drawn if part.text in ("one", "two <&>", "none")] == ["one", "two <&>", "none"]
+    rates = [part for part in drawn if part.tag.endswith("polygon")]
+    feet = [HEAD + PANEL, 2 * (HEAD + PANEL) + FOOT]
+    assert [[heights(line, foot) for line in lines[at : at + 3]] for at, foot in ((0, feet[0]), (3, feet[1]))] == [
+        [pytest.approx([value / 90 for value in of], abs=0.001) for of in ((1, 5), (2, 50), (3, 90))]
+    ] * 2
+    assert [heights(rate, foot) for rate, foot in zip(rates, feet, strict=True)] == [
+        pytest.approx([0, 10 / 120, 1, 0], abs=0.001)
+    ] * 2
+    labels = [part.text for part in drawn if str(part.text).endswith((" ms", "/s"))]
+    assert labels == ["0 ms", "0/s", "45 ms", "60/s", "90 ms", "120/s"] * 2
+
+
+def heights(shape: ElementTree.Element, foot: float) -> list[float]:
+    """Of its points above the foot of their panel, as parts of the panel's height."""
+    return [(foot - float(point.partition(",")[2])) / PANEL for point in str(shape.get("points")).split()]

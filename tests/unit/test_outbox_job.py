@@ -97,7 +97,7 @@ def test_age_grows_while_nobody_looks_at_the_outbox() -> None:
     assert registry.get_sample_value("feature_api_outbox_age_seconds") == 60
 
 
-async def run(outcomes: list[float | Exception], **given: float) -> list[float]:
+async def run(outcomes: list[float | Exception], retry: float, longest: float) -> list[float]:
     """The times at which the job ran, until it has had all of the outcomes."""
     times: list[float] = []
     done = asyncio.Event()
@@ -112,7 +112,7 @@ async def run(outcomes: list[float | Exception], **given: float) -> list[float]:
             raise outcome
         return outcome
 
-    job = asyncio.create_task(keep_published(one, **given, last=0))
+    job = asyncio.create_task(keep_published(one, retry=retry, longest=longest, last=0))
     await asyncio.wait_for(done.wait(), 20)
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -169,3 +169,78 @@ async def test_what_is_under_way_when_it_ends_is_done_unless_that_takes_too_long
     with pytest.raises(asyncio.CancelledError):
         await job
     assert ended == [expected]
+
+
+async def rested(relay: Relay, seconds: float) -> float:
+    begun = monotonic()
+    await asyncio.wait_for(relay.rest(seconds), 20)
+    return monotonic() - begun
+
+
+async def idle(planted: Planted | None = None) -> Relay:
+    relay = relay_of(planted or Planted(0, None), CollectorRegistry())
+    await relay.run()
+    return relay
+
+
+async def test_where_nothing_waits_it_rests_until_an_event_is_announced() -> None:
+    relay = await idle()
+    resting = asyncio.create_task(rested(relay, 600))
+    await asyncio.sleep(2 * SOON)
+    relay.announced()
+    assert await resting >= 0.99 * SOON
+
+
+async def test_event_that_is_announced_while_it_looks_is_heard() -> None:
+    """It may have been committed too late to be seen."""
+
+    class Busy(Planted):
+        async def fetch_waiting(self, most: int) -> Waiting:
+            relay.announced()
+            return await super().fetch_waiting(most)
+
+    relay = relay_of(Busy(0, None), CollectorRegistry())
+    await relay.run()
+    assert await rested(relay, 600) >= 0.99 * SOON  # and yet it does not look more often than that
+
+
+async def test_event_that_was_announced_before_it_looked_wakes_nobody() -> None:
+    planted = Planted(0, None)
+    relay = await idle(planted)
+    relay.announced()
+    await relay.run()
+    assert await rested(relay, 4 * SOON) >= 3.9 * SOON
+
+
+@pytest.mark.parametrize("gone", [0, None])
+async def test_who_finds_others_at_work_is_not_woken_by_every_write(gone: int | None) -> None:
+    relay = await idle(Planted(5, gone))
+    relay.announced()
+    assert await rested(relay, 4 * SOON) >= 3.9 * SOON
+
+
+async def test_nobody_rests_while_batches_are_full() -> None:
+    resting = asyncio.create_task((await idle(Planted(BATCH, BATCH))).rest(0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert resting.done()
+    await resting
+
+
+async def test_job_rests_as_it_is_told_to() -> None:
+    rests: list[float] = []
+    done = asyncio.Event()
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 2:
+            done.set()
+            await asyncio.Event().wait()
+
+    relay = relay_of(Planted(0, None), CollectorRegistry())
+    job = asyncio.create_task(keep_published(relay.run, rest))
+    await asyncio.wait_for(done.wait(), 20)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert rests == [PAUSE, PAUSE]
