@@ -151,6 +151,8 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             jobs.append(asyncio.create_task(keep_signing_keys(runs.of("keys", every, wiring.key_reader.read), every)))
         if observing.export is not None:
             jobs.append(asyncio.create_task(observing.export.run()))
+        if wiring.database.pool.primaries.are_watched:
+            jobs.append(asyncio.create_task(wiring.database.pool.primaries.run()))
         if wiring.replicated is not None:
             jobs.append(asyncio.create_task(wiring.replicated.replicas.run()))
         if metrics_are_shared():

@@ -22,9 +22,9 @@ from app.auth.passwords import Effort
 from app.auth.stored_keys import StoredKeys
 from app.auth.tokens import Tokens
 from app.config.settings import Settings, SettingsError
+from app.db.connect import PoolSettings
 from app.db.database import Database
 from app.db.legacy_call import SqlLegacyCalls
-from app.db.pool import PoolSettings
 from app.domain.rate_limit.model import HOUR, Policies, Policy
 from app.domain.session.model import AttemptLimits, Lifetimes
 from app.engine.limits import Limits

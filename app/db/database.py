@@ -7,8 +7,9 @@ from typing import Any
 
 import asyncpg
 
+from app.db.connect import PoolSettings
 from app.db.failure import AWAY, is_lost
-from app.db.pool import Held, Pool, PoolSettings, Prepared
+from app.db.pool import Held, Pool, Prepared
 from app.db.statement import Statement
 from app.kernel.errors import Unavailable
 

@@ -4,6 +4,8 @@ asyncpg asks them in turn too, but within one time-out for all, so that a machin
 time of those behind it.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +15,7 @@ import asyncpg
 from app.db.failure import NO_ENTRY
 
 type Connection = asyncpg.Connection[asyncpg.Record]
+type Enter = Callable[[Connection], Awaitable[None]]
 
 
 def each_host(url: str) -> list[str]:
@@ -28,18 +31,27 @@ class Hosts:
     def __init__(self, url: str) -> None:
         self._urls = each_host(url)
 
-    async def connect(self, seconds: float, **options: Any) -> Connection:
-        """`asyncpg.connect` in so many seconds, of which each server has its share. Raises what the last one said."""
+    async def connect(self, seconds: float, enter: Enter | None = None, **options: Any) -> Connection:
+        """`asyncpg.connect`, and `enter` on the connection, in so many seconds, of which each server has its share.
+        Raises what the last one said."""
         until = monotonic() + seconds
         for left in range(len(self._urls), 1, -1):
             url = self._urls[0]
             try:
-                return await _connect(url, (until - monotonic()) / left, options)
+                return await _connect(url, (until - monotonic()) / left, enter, options)
             except NO_ENTRY:
                 if self._urls[0] == url:  # else somebody else has found that out
                     self._urls = [*self._urls[1:], url]
-        return await _connect(self._urls[0], max(until - monotonic(), 0.001), options)
+        return await _connect(self._urls[0], max(until - monotonic(), 0.001), enter, options)
 
 
-async def _connect(url: str, seconds: float, options: dict[str, Any]) -> Connection:
-    return await asyncpg.connect(url, timeout=seconds, **options)
+async def _connect(url: str, seconds: float, enter: Enter | None, options: dict[str, Any]) -> Connection:
+    async with asyncio.timeout(seconds):
+        connection: Connection = await asyncpg.connect(url, timeout=seconds, **options)
+        try:
+            if enter is not None:
+                await enter(connection)
+        except BaseException:  # cancelled, too: nobody else knows of it yet
+            connection.terminate()
+            raise
+    return connection

@@ -14,9 +14,10 @@ from time import monotonic
 import asyncpg
 import structlog
 
-from app.db import jsonb
+from app.db.connect import PoolSettings, connect
 from app.db.failure import AWAY, NO_ENTRY, unavailable
 from app.db.hosts import Connection, Hosts
+from app.db.primaries import Primaries
 from app.kernel.breaker import Breaker
 from app.kernel.errors import Unavailable
 
@@ -25,20 +26,6 @@ log = structlog.get_logger()
 CLOSE = 2.0  # seconds to part in peace
 
 type Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSettings:
-    """Times in seconds."""
-
-    url: str = field(repr=False)
-    role: str = "feature_api_app"  # "": as the URL's user (PgBouncer refuses the parameter)
-    size: int = 16
-    connect_timeout: float = 5.0
-    acquire_timeout: float = 5.0
-    statement_timeout: float = 10.0
-    prepare: bool = True  # False behind PgBouncer in transaction mode
-    breaker_pause: float = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +38,12 @@ class Held:
 
 
 class Pool:
-    def __init__(self, settings: PoolSettings) -> None:
+    """`primaries`: what other pools of the process have seen at the same address."""
+
+    def __init__(self, settings: PoolSettings, primaries: Primaries | None = None) -> None:
         self.settings = settings
+        self.primaries = primaries or Primaries(settings)
+        self.primaries.on_newer.append(self.cut)
         self.breaker = Breaker("The database", monotonic, settings.breaker_pause)
         self._hosts = Hosts(settings.url)
         self._free: list[Held] = []
@@ -128,11 +119,15 @@ class Pool:
     def abandon(self) -> None:
         """Ends every connection at once, and whoever waits for one or for an answer is told so."""
         self._closed = True
+        self.cut()
+        while self._wake(None):
+            continue
+
+    def cut(self) -> None:
+        """Ends every connection at once: whoever waits for an answer is told so, and new ones are made."""
         self._drop_free()
         for held in self._lent:
             held.connection.terminate()
-        while self._wake(None):
-            continue
 
     def _count(self) -> None:
         self.breaker.failed()
@@ -162,7 +157,8 @@ class Pool:
         try:
             if self._closed:
                 raise Unavailable("The server is shutting down.")
-            held = Held(await connect(self._hosts, self.settings))
+            await self.primaries.look()
+            held = Held(await connect(self._hosts, self.settings, self.primaries.check))
         except NO_ENTRY as error:
             log.warning("no connection to the database", error=type(error).__name__, reason=str(error))
             self._count()
@@ -217,30 +213,3 @@ async def _close(held: Held) -> None:
         await held.connection.close(timeout=CLOSE)
     except AWAY:
         held.connection.terminate()
-
-
-async def connect(hosts: Hosts, settings: PoolSettings) -> Connection:
-    connection = await hosts.connect(
-        settings.connect_timeout,
-        command_timeout=settings.statement_timeout + 1,  # the server's own limit comes first; this one is for silence
-        statement_cache_size=0,
-        server_settings=_session(settings),
-    )
-    try:
-        await jsonb.as_text(connection)
-    except BaseException:  # cancelled, too: nobody else knows of it yet
-        connection.terminate()
-        raise
-    return connection
-
-
-def _session(settings: PoolSettings) -> dict[str, str]:
-    milliseconds = str(int(settings.statement_timeout * 1000))
-    session = {
-        "application_name": "feature-api",
-        "timezone": "UTC",
-        "statement_timeout": milliseconds,
-        "lock_timeout": milliseconds,
-        "idle_in_transaction_session_timeout": milliseconds,
-    }
-    return {**session, "role": settings.role} if settings.role else session

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from math import inf
 from time import monotonic
@@ -15,8 +16,9 @@ from time import monotonic
 import structlog
 from sqlalchemy import literal_column, select
 
+from app.db.connect import PoolSettings
 from app.db.database import Database
-from app.db.pool import PoolSettings
+from app.db.primaries import SYSTEM, TIMELINE
 from app.db.statement import Statement
 from app.db.watch import Row, Watch
 
@@ -28,9 +30,9 @@ CEILING = 1 << 34  # bytes: what is so far beyond the primary is no position of 
 
 # Of what is in the log, flushed or not: where synchronous_commit is off, a commit does not wait for that.
 WRITTEN = Statement("replicas.written", select(literal_column("(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")))
-SYSTEM = "(SELECT system_identifier FROM pg_control_system())"
-OF_PRIMARY = f"SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}"  # an error on a replica
-OF_REPLICA = f"SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}, pg_is_in_recovery()"
+OF_PRIMARY = f"SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}, {TIMELINE}"
+OF_REPLICA = f"""SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint, {SYSTEM}, pg_is_in_recovery(),
+    pg_postmaster_start_time()"""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +45,9 @@ class Replica:
     replayed: int = 0
     fresh: float = -inf
     answers: bool = False
+    seen: float = -inf  # when it answered last
+    began: datetime | None = None  # its server, by its own clock
+    astray: datetime | None = None  # the beginning of a server that has what the primary has not
     until: float = -inf  # when it may be read again
     reads: int = 0
 
@@ -62,6 +67,7 @@ class Replicas:
         self.all = [self._made(f"replica_{number}", each) for number, each in enumerate(settings, 1)]
         self._began, self._turn = now(), 0
         self._system: int | None = None  # which cluster the primary is of
+        self._timeline: int | None = None  # and on which timeline
         self._seen: deque[tuple[float, int]] = deque()  # when the primary was asked, and where it was
 
     def one_at(self, position: int) -> Replica | None:
@@ -99,7 +105,9 @@ class Replicas:
     async def run(self) -> None:
         """Watches them all until it is cancelled."""
         async with asyncio.TaskGroup() as watches:
-            watch = Watch(self.primary.pool.settings, OF_PRIMARY, PATIENCE)
+            primaries = self.primary.pool.primaries
+            watch = Watch(self.primary.pool.settings, OF_PRIMARY, PATIENCE, primaries.check)
+            primaries.on_newer.append(watch.close)
             watches.create_task(self._keep(watch, self._see_primary))
             for each in self.all:
                 settings = replace(each.settings, connect_timeout=self.primary.pool.settings.connect_timeout)
@@ -121,10 +129,16 @@ class Replicas:
     def _see_primary(self, asked: float, row: Row) -> None:
         if row is None:  # what was seen grows old, and with it the replicas
             return
-        position, system = row
-        if system != self._system or (self._seen and position < self._seen[-1][1]):  # another primary
+        position, system, timeline = row
+        another = (system, timeline) != (self._system, self._timeline)
+        if another or (self._seen and position < self._seen[-1][1]):
             self._seen.clear()
-        self._system = system
+        self._system, self._timeline = system, timeline
+        for each in self.all:
+            if another:
+                each.astray = None
+            if each.seen < asked and each.replayed > position:  # it follows somebody else, and may go on to be ahead
+                each.astray = each.began
         if self._seen and self._seen[-1][1] == position:
             self._seen.pop()
         self._seen.append((asked, position))
@@ -135,6 +149,12 @@ class Replicas:
         if row is None or not row[2] or (self._system is not None and row[1] != self._system):
             self._take_out(replica, "does not answer" if row is None else "is no replica of this primary")
             return
+        replica.seen, replica.began = self._now(), row[3]
+        if replica.astray is not None and replica.astray == replica.began:
+            replica.replayed = row[0]
+            self._take_out(replica, "has what the primary has not: restart it once it follows the primary")
+            return
+        replica.astray = None
         if replica.database.pool.breaker.is_open:  # what it answers here it does not answer there
             self._take_out(replica, "fails")
             replica.until = asked + replica.settings.breaker_pause

@@ -10,9 +10,10 @@ from typing import Any
 import asyncpg
 from sqlalchemy import literal_column, select
 
+from app.db.connect import PoolSettings
 from app.db.database import Database, Observer, Rows
 from app.db.joined import JoinedDatabase
-from app.db.pool import Pool, PoolSettings
+from app.db.pool import Pool
 from app.db.statement import Statement
 from app.kernel.actor import NOBODY
 from app.kernel.errors import Unavailable
@@ -29,7 +30,7 @@ class RowSecurity:
 
     def __init__(self, database: Database, settings: PoolSettings | None) -> None:
         self._database, self._settings = database, settings
-        self._pool = None if settings is None else Pool(settings)
+        self._pool = None if settings is None else Pool(settings, database.pool.primaries)
 
     def database_of(self, visible_to: UserId | None, joined: JoinedDatabase | None = None) -> Database:
         """The database as far as that user's own rows; None: as far as anybody's. In the transaction of `joined`, where

@@ -5,19 +5,19 @@ from typing import Any
 
 import asyncpg
 
+from app.db.connect import Check, PoolSettings, connect
 from app.db.failure import NO_ENTRY
 from app.db.hosts import Connection, Hosts
-from app.db.pool import PoolSettings, connect
 
 type Row = tuple[Any, ...] | None
 
 
 class Watch:
     """`patience`: seconds that the server has to answer. To be reached it has as long as the settings say: until then
-    nobody relies on it."""
+    nobody relies on it. `check`: of each new connection."""
 
-    def __init__(self, settings: PoolSettings, question: str, patience: float) -> None:
-        self._settings, self._question, self._patience = settings, question, patience
+    def __init__(self, settings: PoolSettings, question: str, patience: float, check: Check | None = None) -> None:
+        self._settings, self._question, self._patience, self._check = settings, question, patience, check
         self._hosts = Hosts(settings.url)
         self._connection: Connection | None = None
 
@@ -27,7 +27,7 @@ class Watch:
         try:
             if self._connection is None:
                 async with asyncio.timeout(self._settings.connect_timeout):
-                    self._connection = await connect(self._hosts, self._settings)
+                    self._connection = await connect(self._hosts, self._settings, self._check)
             async with asyncio.timeout(self._patience):
                 row = await self._connection.fetchrow(self._question)
             answered = True

@@ -13,10 +13,11 @@ import asyncpg
 from app.context import Rare, RequestContext
 from app.db.api_token import SqlApiTokens
 from app.db.audit import SqlEntries
+from app.db.connect import PoolSettings
 from app.db.database import Database, Rows, Transaction
 from app.db.feature import SqlFeatures
 from app.db.migrations import migrate
-from app.db.pool import Held, Pool, PoolSettings
+from app.db.pool import Held, Pool
 from app.db.security_event import SqlSecurityEvents
 from app.db.statement import Statement
 from app.db.user import SqlUsers

@@ -16,8 +16,8 @@ from joserfc.jwk import KeySet
 from app.auth.key_ring import new_key, read_ring
 from app.auth.stored_keys import KeyMaker, KeyReader, StoredKeys
 from app.auth.tokens import Tokens
+from app.db.connect import PoolSettings
 from app.db.database import Database
-from app.db.pool import PoolSettings
 from app.db.signing_key import SqlSigningKeys
 from app.domain.signing_key.service import SigningKeyService
 from app.kernel.clock import new_id, utc_now

@@ -8,7 +8,8 @@ from contextlib import suppress
 import asyncpg
 import pytest
 
-from app.db.pool import Held, Pool, PoolSettings
+from app.db.connect import PoolSettings
+from app.db.pool import Held, Pool
 from app.kernel.errors import Unavailable
 from tests.fixtures.server import free_port
 from tests.fixtures.waiting import eventually

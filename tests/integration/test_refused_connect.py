@@ -5,9 +5,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from structlog.testing import capture_logs
 
+from app.db.connect import PoolSettings
 from app.db.database import Database
 from app.db.migrations import MigrationError, is_current, migrate
-from app.db.pool import PoolSettings
 from app.db.user import COUNT
 from app.kernel.errors import Unavailable
 from tests.fixtures.database import in_database

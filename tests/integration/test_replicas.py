@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.db.connect import PoolSettings
 from app.db.database import Database
-from app.db.pool import PoolSettings
 from app.db.replicas import WRITTEN
 from app.db.statement import Statement
 from app.kernel.clock import utc_now

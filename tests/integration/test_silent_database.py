@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import literal_column, select
 
+from app.db.connect import PoolSettings
 from app.db.database import Database
 from app.db.joined import joined
-from app.db.pool import PoolSettings
 from app.db.statement import Statement
 from app.kernel.breaker import FAILURES, Breaker
 from app.kernel.errors import Unavailable

@@ -1,14 +1,16 @@
 """What is concluded from where servers are seen: which replica is fresh, which is behind, and which is none."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.db.connect import PoolSettings
 from app.db.database import Database
-from app.db.pool import PoolSettings
 from app.db.replicas import CEILING, Replica, Replicas
 
 SYSTEM, OTHER = 7, 8
+BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 NOWHERE = PoolSettings("postgresql://nobody@127.0.0.1:1/nothing")
 
 
@@ -19,11 +21,13 @@ class Seen:
         self.time = 100.0
         self.all = Replicas(Database(NOWHERE), [NOWHERE] * replicas, max_lag, lambda: self.time)
 
-    def primary(self, position: int, system: int = SYSTEM) -> None:
-        self.all._see_primary(self.time, (position, system))
+    def primary(self, position: int, system: int = SYSTEM, timeline: int = 1) -> None:
+        self.all._see_primary(self.time, (position, system, timeline))
 
-    def replica(self, position: int, number: int = 0, system: int = SYSTEM, *, follows: bool = True) -> None:
-        self.all._see_replica(self.all.all[number], self.time, (position, system, follows))
+    def replica(
+        self, position: int, number: int = 0, system: int = SYSTEM, *, follows: bool = True, began: datetime = BEGAN
+    ) -> None:
+        self.all._see_replica(self.all.all[number], self.time, (position, system, follows, began))
 
     def silence(self, number: int = 0) -> None:
         self.all._see_replica(self.all.all[number], self.time, None)
@@ -114,6 +118,58 @@ async def test_positions_of_the_primary_before_say_nothing_of_the_one_that_lost_
     assert seen.usable() == [False] and seen.lag() == (1.0, 1)
     seen.replica(4_500)
     assert seen.lag() == (0.0, 0)
+
+
+async def test_replica_that_has_what_the_primary_has_not_is_read_again_once_it_was_restarted() -> None:
+    """It was ahead of the one that was promoted, and follows it no more: what it shows never was."""
+    seen = Seen(2, max_lag=60)
+    seen.primary(4_000)
+    seen.time += 1
+    seen.primary(5_000)
+    seen.replica(5_000)
+    seen.replica(4_000, 1)
+    assert seen.usable() == [True, True]
+    seen.time += 1
+    seen.primary(4_100, timeline=2)
+    seen.replica(5_000)
+    seen.replica(4_100, 1)
+    assert seen.usable() == [False, True]
+    seen.time += 1
+    seen.primary(6_000, timeline=2)
+    seen.replica(6_000)
+    seen.replica(6_000, 1)
+    assert seen.usable() == [False, True]  # though nothing is odd about it by now
+    seen.silence()
+    seen.replica(6_000)
+    assert seen.usable() == [False, True]
+    seen.replica(6_000, began=BEGAN + timedelta(minutes=1))
+    assert seen.usable() == [True, True]
+
+
+async def test_replica_that_follows_the_next_primary_before_we_do_is_read_once_we_do() -> None:
+    seen = Seen(max_lag=60)
+    seen.primary(5_000)
+    seen.replica(5_000)
+    seen.time += 1
+    seen.replica(6_000)
+    seen.time += 1
+    seen.primary(5_100)  # that which was replaced still answers
+    seen.replica(6_100)
+    assert seen.usable() == [False]
+    seen.time += 1
+    seen.primary(6_200, timeline=2)
+    seen.replica(6_200)
+    assert seen.usable() == [True]
+
+
+async def test_replica_that_is_seen_after_the_primary_may_be_ahead_of_it() -> None:
+    seen = Seen()
+    seen.primary(1_000)
+    seen.replica(1_000)
+    seen.replica(2_000)
+    seen.primary(1_500)  # asked at the same time as the replica
+    seen.replica(2_100)
+    assert seen.usable() == [True]
 
 
 async def test_replica_that_began_anew_is_fresh_when_it_has_caught_up_again() -> None:
