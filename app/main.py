@@ -146,13 +146,12 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
             ),
             asyncio.create_task(purge_answers(runs.of("kept_answers", HOUR, wiring.kept_answers.purge), utc_now)),
         ]
+        jobs.append(asyncio.create_task(wiring.database.pool.primaries.run()))
         if wiring.key_reader:
             every = settings.signing_key_refresh
             jobs.append(asyncio.create_task(keep_signing_keys(runs.of("keys", every, wiring.key_reader.read), every)))
         if observing.export is not None:
             jobs.append(asyncio.create_task(observing.export.run()))
-        if wiring.database.pool.primaries.are_watched:
-            jobs.append(asyncio.create_task(wiring.database.pool.primaries.run()))
         if wiring.replicated is not None:
             jobs.append(asyncio.create_task(wiring.replicated.replicas.run()))
         if metrics_are_shared():

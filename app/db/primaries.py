@@ -21,6 +21,7 @@ from app.db.watch import Row, Watch
 log = structlog.get_logger()
 
 INTERVAL = 1.0  # seconds between two looks at a server
+ANEW = 5.0  # seconds between two looks at where an address of one server leads
 PATIENCE = 1.0  # seconds that it has to answer
 
 SYSTEM = "(SELECT system_identifier FROM pg_control_system())"
@@ -75,9 +76,12 @@ class Primaries:
             raise ReplacedError("It was replaced: there is a primary on a later timeline.")
 
     async def run(self) -> None:
-        """Looks at each server again and again until it is cancelled, for connections that need none anew."""
+        """Looks again and again until it is cancelled: who has connections enough makes none, and would not notice."""
         async with asyncio.TaskGroup() as watches:
-            for number, settings in enumerate(self._each if self.are_watched else []):
+            if not self.are_watched:
+                watches.create_task(self._follow())
+                return
+            for number, settings in enumerate(self._each):
                 watches.create_task(self._keep(number, Watch(settings, WHICH, PATIENCE)))
 
     async def _look(self) -> None:
@@ -88,6 +92,14 @@ class Primaries:
         finally:
             for watch in watches:
                 watch.close()
+
+    async def _follow(self) -> None:
+        """A name or a balancer may lead elsewhere by now: only a new connection tells."""
+        watch = Watch(self._settings, WHICH, PATIENCE, self.check)
+        while True:
+            await asyncio.sleep(ANEW)
+            await watch.ask()
+            watch.close()
 
     async def _keep(self, number: int, watch: Watch) -> None:
         try:

@@ -146,6 +146,17 @@ async def test_name_that_leads_back_to_the_one_that_was_replaced_is_not_followed
         assert await where(database) == port_of(cluster, NEW)
 
 
+async def test_name_that_leads_elsewhere_is_noticed_by_who_needs_no_connection(
+    cluster: Cluster, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.primaries.ANEW", 0.1)
+    link.move("127.0.0.1", port_of(cluster, OLD))
+    async with running(Database(at(cluster, link.port))) as database:
+        assert await where(database) == port_of(cluster, OLD)
+        link.move("127.0.0.1", port_of(cluster, NEW))
+        await eventually(lambda: is_at(database, NEW, cluster))
+
+
 async def test_two_that_take_writes_are_counted(cluster: Cluster, link: Link) -> None:
     async with running(Database(at(cluster, port_of(cluster, OLD), link.port))) as database:
         primaries = database.pool.primaries
