@@ -31,8 +31,9 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
 def _measure_replicas(replicas: Replicas, observing: Observing) -> None:
     observing.replicas.read("primary", replicas.primary_reads)
     for each in replicas.all:
-        pool = each.database.pool
-        observing.database.connections(each.name, pool.lent, pool.open, pool.settings.size, pool.waiting)
-        observing.states.breaker(f"database_{each.name}", pool.breaker.is_open)
+        for which, pool in each.walls.pools().items():
+            name = each.name if which == "app" else f"{each.name}_{which}"
+            observing.database.connections(name, pool.lent, pool.open, pool.settings.size, pool.waiting)
+            observing.states.breaker(f"database_{name}", pool.breaker.is_open)
         observing.replicas.read(each.name, each.reads)
         observing.replicas.lag(each.name, *replicas.lag(each), replicas.is_usable(each))

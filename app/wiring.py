@@ -1,6 +1,6 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -35,7 +35,7 @@ from app.db.recorded_operation import SqlRecordedOperations
 from app.db.row_security import RowSecurity
 from app.db.session import SqlSessions
 from app.db.signing_key import SqlSigningKeys
-from app.db.stores import Stores, stores_on
+from app.db.stores import Stores, reading_from, stores_on
 from app.domain.api_token import rules as api_token_rules
 from app.domain.api_token.model import TokenLimits
 from app.domain.api_token.service import ApiTokenService, Means
@@ -56,6 +56,7 @@ from app.engine.operation import Engine
 from app.jobs.outbox import Relay
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
+from app.kernel.ids import UserId
 from app.kernel.position import Since
 from app.kernel.secret import ENTROPY
 from app.observing import Observing
@@ -73,7 +74,7 @@ from app.parts import (
     ring_of,
     tokens_of,
 )
-from app.replicated import replicated_of
+from app.replicated import Reads, replicated_of
 from app.resolvers.root import core, costs
 from app.sign_on import sign_on_of
 
@@ -89,7 +90,7 @@ class Wiring:
         walled = settings.database_row_security == "on"
         self.row_security = RowSecurity(database, pool_settings(settings) if walled else None)
         self.redis = redis_of(settings, traced=observing.traces)
-        self.replicated = replicated_of(settings, database, self.redis)
+        self.replicated = replicated_of(settings, self.row_security, self.redis)
         self.stores = stores = stores_on(database)
         self.kept_answers = SqlKeptAnswers(database, utc_now, timedelta(seconds=settings.idempotency_ttl))
         stream = EventStream(self.redis, settings.event_stream, settings.event_stream_length)
@@ -146,9 +147,8 @@ class Wiring:
         self, actor: Actor, request_id: str, client: str, cost: int, since: Since | None = None
     ) -> RequestContext:
         """See ContextOf."""
-        stores = self._stores_of(actor)
-        if since is not None and self.replicated is not None:
-            stores = self.replicated.stores_of(stores, actor, since)
+        reads = None if since is None or self.replicated is None else self.replicated.reads(actor, since)
+        stores = self._stores_of(actor, reads=reads)
         return self._context(actor, request_id, client, cost, stores)
 
     @asynccontextmanager
@@ -197,16 +197,19 @@ class Wiring:
         ports = replace(self._session_ports, sessions=self._stores_of(actor).sessions)
         return SessionService(actor, origin, ports, lifetimes_of(self.settings), attempt_limits_of(self.settings))
 
-    def _stores_of(self, actor: Actor, joined: JoinedDatabase | None = None) -> Stores:
-        """As far as a request of the actor's may reach, whatever it asks for."""
+    def _stores_of(self, actor: Actor, joined: JoinedDatabase | None = None, *, reads: Reads | None = None) -> Stores:
+        """As far as a request of the actor's may reach, whatever it asks for. `reads`: where what it only reads is."""
         stores = self.stores if joined is None else stores_on(joined)
+        if reads is not None:
+            stores = reading_from(reads(None), stores)
         if not self.row_security.on:
             return stores
         of = partial(self.row_security.database_of, joined=joined)
+        read: Callable[[UserId | None], Database] = reads or of
         return replace(
             stores,  # of users, too: their names are for everybody
-            features=SqlFeatures(of(actor.widest(feature_rules.EVERY))),
-            entries=SqlEntries(of(actor.widest([audit_rules.READ]))),
+            features=SqlFeatures(read(actor.widest(feature_rules.EVERY))),
+            entries=SqlEntries(read(actor.widest([audit_rules.READ]))),
             api_tokens=SqlApiTokens(of(actor.widest([api_token_rules.OWN])), new_id),
             sessions=SqlSessions(of(session_rules.reaches_sessions_of(actor))),
         )

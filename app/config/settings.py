@@ -156,12 +156,6 @@ class Settings(Identity, SingleSignOn, Limits, Protections, Rest, Events, Observ
             raise ValueError("TRUSTED_DOCUMENTS_PATH must be set, or TRUSTED_DOCUMENTS=off")
         return self
 
-    @model_validator(mode="after")
-    def _replicas_have_no_wall(self) -> Self:
-        if self.database_replica_urls is not None and self.database_row_security == "on":
-            raise ValueError("DATABASE_REPLICA_URLS must not be set with DATABASE_ROW_SECURITY=on")
-        return self
-
     @property
     def replica_urls(self) -> list[str]:
         return _addresses(self.database_replica_urls)

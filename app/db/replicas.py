@@ -18,7 +18,9 @@ from sqlalchemy import literal_column, select
 
 from app.db.connect import PoolSettings
 from app.db.database import Database
+from app.db.pool import Pool
 from app.db.primaries import SYSTEM, TIMELINE
+from app.db.row_security import RowSecurity
 from app.db.statement import Statement
 from app.db.watch import Row, Watch
 
@@ -41,7 +43,7 @@ class Replica:
 
     name: str
     settings: PoolSettings
-    database: Database
+    walls: RowSecurity
     replayed: int = 0
     fresh: float = -inf
     answers: bool = False
@@ -51,18 +53,21 @@ class Replica:
     until: float = -inf  # when it may be read again
     reads: int = 0
 
+    def pools(self) -> list[Pool]:
+        return list(self.walls.pools().values())
+
 
 class Replicas:
-    """`max_lag`: seconds that one may be behind and still be read."""
+    """`walls`: the primary's; replicas have their like. `max_lag`: seconds that one may be behind and still be read."""
 
     def __init__(
         self,
-        primary: Database,
+        walls: RowSecurity,
         settings: Sequence[PoolSettings],
         max_lag: float,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self.primary, self.primary_reads = primary, 0
+        self.walls, self.primary, self.primary_reads = walls, walls.database_of(None), 0
         self._max_lag, self._now = max_lag, now
         self.all = [self._made(f"replica_{number}", each) for number, each in enumerate(settings, 1)]
         self._began, self._turn = now(), 0
@@ -77,12 +82,12 @@ class Replicas:
             return None
         self._turn += 1
         first = self._turn % len(able)
-        return min(able[first:] + able[:first], key=lambda each: each.database.pool.lent + each.database.pool.waiting)
+        return min(able[first:] + able[:first], key=_busy)
 
     def is_usable(self, replica: Replica) -> bool:
         """It answers, is not too far behind, and is not left alone for a while."""
         fresh = self._now() - replica.fresh <= self._max_lag
-        return replica.answers and fresh and not replica.database.pool.breaker.is_open
+        return replica.answers and fresh and not _fails(replica)
 
     def are_usable(self) -> bool:
         return all(map(self.is_usable, self.all))
@@ -115,7 +120,7 @@ class Replicas:
                 watches.create_task(self._keep(watch, partial(self._see_replica, each)))
 
     async def close(self) -> None:
-        await asyncio.gather(*(each.database.close() for each in self.all))
+        await asyncio.gather(*(pool.close() for each in self.all for pool in each.pools()))
 
     async def _keep(self, watch: Watch, see: Callable[[float, Row], None]) -> None:
         try:
@@ -155,7 +160,7 @@ class Replicas:
             self._take_out(replica, "has what the primary has not: restart it once it follows the primary")
             return
         replica.astray = None
-        if replica.database.pool.breaker.is_open:  # what it answers here it does not answer there
+        if _fails(replica):  # what it answers here it does not answer there
             self._take_out(replica, "fails")
             replica.until = asked + replica.settings.breaker_pause
         if asked < replica.until:
@@ -175,8 +180,8 @@ class Replicas:
             return
         log.warning("replica is not read", server=replica.name, reason=why)
         replica.answers = False
-        replica.database.pool.abandon()
-        replica.database = Database(replica.settings, self.primary.observe)
+        replica.walls.abandon()
+        replica.walls = self._walls_at(replica.settings)
 
     def _made(self, name: str, settings: PoolSettings) -> Replica:
         hasty = replace(
@@ -184,4 +189,15 @@ class Replicas:
             connect_timeout=min(settings.connect_timeout, PATIENCE),
             acquire_timeout=min(settings.acquire_timeout, PATIENCE),
         )
-        return Replica(name, hasty, Database(hasty, self.primary.observe))
+        return Replica(name, hasty, self._walls_at(hasty))
+
+    def _walls_at(self, settings: PoolSettings) -> RowSecurity:
+        return RowSecurity(Database(settings, self.primary.observe), settings if self.walls.on else None)
+
+
+def _busy(replica: Replica) -> int:
+    return sum(pool.lent + pool.waiting for pool in replica.pools())
+
+
+def _fails(replica: Replica) -> bool:
+    return any(pool.breaker.is_open for pool in replica.pools())

@@ -54,6 +54,11 @@ class RowSecurity:
         own = {"app": self._database.pool}
         return own if self._pool is None else {**own, "guarded": self._pool}
 
+    def abandon(self) -> None:
+        """See Pool: of all of them."""
+        for pool in self.pools().values():
+            pool.abandon()
+
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()

@@ -6,19 +6,25 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from app.kernel.clock import utc_now
 from app.kernel.ids import UserId
+from tests.fixtures.cluster import Cluster, cluster_of
+from tests.fixtures.database import in_database
 from tests.fixtures.embedded import ask
 from tests.fixtures.events import assert_told
+from tests.fixtures.faults import world_with
 from tests.fixtures.pgbouncer import PgBouncer, pgbouncer_to
 from tests.fixtures.production import PLAIN, Production, Serving
+from tests.fixtures.replicated import replicated_database, watched
 from tests.fixtures.servers import Servers
 from tests.fixtures.world import CREATE, add_people
 
@@ -26,6 +32,7 @@ SERVER_CONNECTIONS = 3  # fewer than those of the servers, so that each is hande
 CLIENTS, REQUESTS = 8, 250
 LIMIT = 20
 STREAM = f"feature-api:events:{uuid4().hex}"
+BY_NAME = "query($q: String!) { features(filter: { search: $q }) { nodes { name } } }"
 READ = (
     "{ features(first: 20) { totalCount nodes { name owner { name } auditEntries(first: 3) { nodes { action } } } } }"
 )
@@ -166,3 +173,54 @@ async def _assert_sound(production: Production) -> None:
         await assert_told(owner, production.environment["REDIS_URL"], STREAM)
     finally:
         await owner.close()
+
+
+@pytest.mark.parametrize("wall", ["off", "on"], ids=["no wall", "row security"])
+async def test_replica_behind_one_of_its_own_is_read_and_nobody_misses_what_they_wrote(
+    replicated: tuple[Cluster, PgBouncer, PgBouncer], name: str, servers: Servers, tmp_path: Path, wall: str
+) -> None:
+    cluster, to_primary, to_replica = replicated
+    settings: dict[str, Any] = {
+        "database_replica_urls": SecretStr(to_replica.url(in_database(cluster.replicas[0].app_url, name))),
+        "database_replica_max_lag": 60,
+        "database_role": "",
+        "database_prepare": False,
+        "database_row_security": wall,
+        "active_feature_limit": 1_000,
+        "user_points": 10**9,
+    }
+    url = to_primary.url(in_database(cluster.primary.app_url, name))
+    async with (
+        world_with(url, in_database(cluster.primary.owner_url, name), servers.redis_url, tmp_path, **settings) as world,
+        watched(world) as reading,
+    ):
+        await reading.usable("replica_1")
+
+        async def write_and_look(_: int) -> None:
+            wanted = uuid4().hex
+            made = await world.data(CREATE, "user", input={"name": wanted})
+            assert made["createFeature"]["userErrors"] == []
+            found = await world.data(BY_NAME, "user", q=wanted)
+            assert found["features"]["nodes"] == [{"name": wanted}]
+
+        for _ in range(10):
+            await asyncio.gather(*map(write_and_look, range(5)))
+        await reading.caught_up()
+        assert await reading.served("user") == {"replica_1"}
+        assert reading.counted["replica_1"] > 0
+
+
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[tuple[Cluster, PgBouncer, PgBouncer]]:
+    with (
+        cluster_of(1) as cluster,
+        pgbouncer_to(in_database(cluster.primary.app_url, "postgres"), SERVER_CONNECTIONS) as to_primary,
+        pgbouncer_to(in_database(cluster.replicas[0].app_url, "postgres"), SERVER_CONNECTIONS) as to_replica,
+    ):
+        yield cluster, to_primary, to_replica
+
+
+@pytest.fixture
+def name(replicated: tuple[Cluster, PgBouncer, PgBouncer]) -> Iterator[str]:
+    with replicated_database(replicated[0]) as made:
+        yield made

@@ -16,6 +16,7 @@ from app.db.connect import PoolSettings
 from app.db.database import Database
 from app.db.replicas import WRITTEN
 from app.db.statement import Statement
+from app.kernel.breaker import FAILURES
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 from app.kernel.position import encode_position
@@ -28,6 +29,7 @@ from tests.fixtures.server import free_port
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
 from tests.fixtures.world import CREATE, World
+from tests.integration.test_row_security import forget_in_statements, forget_statements
 
 BOTH = {"replica_1", "replica_2"}
 HEADER = "x-read-after"
@@ -243,7 +245,7 @@ async def test_replica_that_is_killed_costs_no_request_and_is_read_again_when_it
     stop.set()
     await asyncio.gather(*readers)
     assert asked > 40
-    assert all(each.database.pool.lent == 0 for each in reading.replicas.all)
+    assert all(pool.lent == 0 for each in reading.replicas.all for pool in each.pools())
 
 
 async def _at_least(number: Callable[[], int], wanted: int) -> bool:
@@ -295,3 +297,64 @@ async def test_without_replicas_nothing_is_told_or_asked(world: World) -> None:
     assert HEADER not in response.headers and "set-cookie" not in response.headers
     assert "replicas" not in (await world.client.get("/health")).json()["checks"]
     assert WRITTEN.name not in world.statements
+
+
+# With row security, the second wall stands on replicas as well
+
+
+@pytest.fixture
+async def walled(reading: Reading) -> AsyncIterator[Reading]:
+    async with another_process(reading, database_row_security="on") as made:
+        yield made
+
+
+async def test_behind_the_wall_users_read_their_own_from_replicas_and_a_manager_everything(
+    reading: Reading, walled: Reading
+) -> None:
+    await create(reading, "the user's")
+    await reading.world.plant("other", 1)
+    await reading.caught_up()
+    await walled.caught_up()
+    assert await walled.names("user") == {"the user's"} and await walled.served("user") <= BOTH
+    assert len(await walled.names("manager")) == 2 and await walled.served("manager") <= BOTH
+
+
+async def test_filter_that_was_forgotten_leaks_from_replicas_without_the_wall_and_not_with_it(
+    reading: Reading, walled: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(reading, "the user's")
+    await reading.caught_up()
+    await walled.caught_up()
+    try:
+        forget_in_statements(monkeypatch)
+        assert await reading.names("other") == {"the user's"} and await reading.served("other") <= BOTH
+        assert await walled.names("other") == set() and await walled.served("other") <= BOTH
+    finally:
+        forget_statements()
+
+
+async def test_behind_the_wall_whoever_wrote_reads_it_at_once_behind_the_primarys(
+    walled: Reading, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await walled.world.plant("other", 1)
+    try:
+        forget_in_statements(monkeypatch)
+        async with held_back(*cluster.replicas):
+            await create(walled, "new")
+            assert await walled.names("user") == {"new"} and await walled.served("user") == {"primary"}
+    finally:
+        forget_statements()
+    await walled.caught_up()
+
+
+async def test_replica_whose_guarded_connections_fail_is_left_and_comes_back(walled: Reading) -> None:
+    await walled.names("user")
+    for each in walled.replicas.all:
+        guarded = each.walls.pools()["guarded"]
+        for _ in range(FAILURES):
+            guarded.breaker.failed()
+    assert await walled.served("user") == {"primary"}
+    await walled.usable()
+    await walled.usable(*BOTH)
+    assert await walled.served("user") <= BOTH
+    assert all(pool.lent == 0 for each in walled.replicas.all for pool in each.pools())

@@ -178,12 +178,6 @@ def test_address_may_name_several_servers_and_replicas_are_several_addresses() -
     assert read_settings(environment="development").replica_urls == []
 
 
-def test_replicas_and_the_second_wall_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = "Settings: Value error, DATABASE_REPLICA_URLS must not be set with DATABASE_ROW_SECURITY=on"
-    given = {"DATABASE_REPLICA_URLS": "postgresql://app@db/f", "DATABASE_ROW_SECURITY": "on"}
-    assert refusal(monkeypatch, ENVIRONMENT="development", **given) == told
-
-
 def test_settings_cannot_be_changed_and_strangers_in_the_environment_are_no_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from app.db.connect import PoolSettings
 from app.db.database import Database
 from app.db.replicas import CEILING, Replica, Replicas
+from app.db.row_security import RowSecurity
 
 SYSTEM, OTHER = 7, 8
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
@@ -19,7 +20,7 @@ class Seen:
 
     def __init__(self, replicas: int = 1, max_lag: float = 10) -> None:
         self.time = 100.0
-        self.all = Replicas(Database(NOWHERE), [NOWHERE] * replicas, max_lag, lambda: self.time)
+        self.all = Replicas(RowSecurity(Database(NOWHERE), None), [NOWHERE] * replicas, max_lag, lambda: self.time)
 
     def primary(self, position: int, system: int = SYSTEM, timeline: int = 1) -> None:
         self.all._see_primary(self.time, (position, system, timeline))
@@ -90,9 +91,9 @@ async def test_replica_that_does_not_answer_is_left_at_once_with_all_its_connect
     seen.primary(1_000)
     for number in (0, 1):
         seen.replica(1_000, number)
-    before = seen.all.all[0].database
+    before = seen.all.all[0].walls
     seen.silence()
-    assert seen.usable() == [False, True] and seen.all.all[0].database is not before
+    assert seen.usable() == [False, True] and seen.all.all[0].walls is not before
     seen.time += 5
     assert seen.lag() == (5.0, 0)
     seen.replica(1_000)
@@ -186,7 +187,7 @@ async def test_replica_whose_connections_fail_rests_for_a_pause() -> None:
     seen.primary(1_000)
     seen.replica(1_000)
     for _ in range(5):
-        seen.all.all[0].database.pool.breaker.failed()
+        seen.all.all[0].pools()[0].breaker.failed()
     assert seen.usable() == [False]
     seen.replica(1_000)
     seen.time += 1.9
