@@ -358,3 +358,33 @@ async def test_replica_whose_guarded_connections_fail_is_left_and_comes_back(wal
     await walled.usable(*BOTH)
     assert await walled.served("user") <= BOTH
     assert all(pool.lent == 0 for each in walled.replicas.all for pool in each.pools())
+
+
+# synchronous_commit = remote_apply: no replica is behind what was acknowledged
+
+
+@pytest.fixture
+def applied(cluster: Cluster) -> Iterator[None]:
+    cluster.be_synchronous("remote_apply", replicas=2)
+    yield
+    cluster.be_asynchronous()
+
+
+@pytest.mark.usefixtures("applied")
+async def test_with_remote_apply_whoever_reads_finds_what_was_acknowledged_on_any_replica(
+    reading: Reading, cluster: Cluster
+) -> None:
+    """Nobody says what they have seen: the admin has written nothing."""
+    async with held_back(cluster.replicas[0]):
+        writing = asyncio.create_task(create(reading, "new"))
+        await eventually(lambda: _waits_for_replicas(reading))
+        assert await reading.names("admin") <= {"new"} and not writing.done()
+    await writing
+    before = reading.counted
+    assert [await reading.names("admin") for _ in range(4)] == [{"new"}] * 4
+    assert set(reading.counted - before) == BOTH
+
+
+async def _waits_for_replicas(reading: Reading) -> bool:
+    query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')"
+    return bool(await reading.world.owner.fetchval(query))
