@@ -15,6 +15,7 @@ def measuring(wiring: Wiring) -> Callable[[], None]:
         for name, pool in wiring.row_security.pools().items():
             observing.database.connections(name, pool.lent, pool.open, pool.settings.size, pool.waiting)
             observing.states.breaker(f"database_{name}", pool.breaker.is_open)
+        observing.states.primaries(wiring.database.pool.primaries.count)
         if wiring.replicated is not None:
             _measure_replicas(wiring.replicated.replicas, observing)
         wiring.security_events.count()

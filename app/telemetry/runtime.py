@@ -188,6 +188,16 @@ class StateMetrics:
             multiprocess_mode="livemax",
         )
 
+        self._primaries = Gauge(
+            "feature_api_primaries",
+            "Servers of DATABASE_URL that take writes; 0 where it names but one.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+
+    def primaries(self, number: int) -> None:
+        self._primaries.set(number)
+
     def breaker(self, server: str, is_open: bool) -> None:
         self._breaker.labels(server).set(is_open)
 

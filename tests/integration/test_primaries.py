@@ -215,6 +215,7 @@ async def test_old_primary_is_neither_read_nor_written_until_it_follows_the_new_
 
             await asyncio.to_thread(old.start)  # by itself, as a machine that was restarted does
             await eventually(partial(counted, world.wiring.database.pool.primaries, 2))
+            assert "\nfeature_api_primaries 2.0\n" in (await world.client.get("/metrics")).text
             await asyncio.to_thread(execute, old.owner_url, "UPDATE features SET name = 'lost'")
             world.wiring.database.pool.cut()
             await create(world, "beside")
