@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.adapters.positions import Positions
 from app.config.settings import Settings
+from app.db.database import Database
 from app.db.reads import Choice, ReadingDatabase
 from app.db.replicas import Replicas
 from app.db.row_security import RowSecurity
@@ -16,7 +17,7 @@ from app.kernel.ids import UserId
 from app.kernel.position import Since
 from app.parts import pool_settings
 
-type Reads = Callable[[UserId | None], ReadingDatabase]
+type Reads = Callable[[UserId | None], Database]
 
 
 class Replicated:

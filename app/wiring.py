@@ -1,6 +1,6 @@
 """The composition root: settings -> pools, keys, engine; request -> context. Ports meet their adapters here."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +56,6 @@ from app.engine.operation import Engine
 from app.jobs.outbox import Relay
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id, utc_now
-from app.kernel.ids import UserId
 from app.kernel.position import Since
 from app.kernel.secret import ENTROPY
 from app.observing import Observing
@@ -200,12 +199,11 @@ class Wiring:
     def _stores_of(self, actor: Actor, joined: JoinedDatabase | None = None, *, reads: Reads | None = None) -> Stores:
         """As far as a request of the actor's may reach, whatever it asks for. `reads`: where what it only reads is."""
         stores = self.stores if joined is None else stores_on(joined)
-        if reads is not None:
-            stores = reading_from(reads(None), stores)
+        stores = stores if reads is None else reading_from(reads(None), stores)
         if not self.row_security.on:
             return stores
         of = partial(self.row_security.database_of, joined=joined)
-        read: Callable[[UserId | None], Database] = reads or of
+        read: Reads = reads or of
         return replace(
             stores,  # of users, too: their names are for everybody
             features=SqlFeatures(read(actor.widest(feature_rules.EVERY))),
