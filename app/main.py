@@ -51,7 +51,7 @@ from app.web.session import ROUTES as SESSION_ROUTES
 from app.web.session import SessionEndpoints
 from app.web.sign_on import ROUTES as SIGN_ON_ROUTES
 from app.web.sign_on import SignOnEndpoints
-from app.web.traced import Traced
+from app.web.traced import traced
 from app.wiring import Wiring
 
 HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
@@ -204,9 +204,9 @@ def create_app(wiring: Wiring, leaving: Callable[[], bool] = lambda: False) -> A
         app = TrustedProxies(app, settings.proxies)
     if settings.compress_from:
         app = Compress(app, settings.compress_from)
-    if observing.recorder is not None:
-        app = Traced(app, observing.recorder, observing.sampler, ROUTES)
-    return Observe(app, observing.http, ROUTES, SecurityHeaders(settings.hsts_max_age))
+    sampler, recorder = observing.sampler, observing.recorder
+    around = traced(app, recorder, sampler, ROUTES) if recorder is not None else None
+    return Observe(app, observing.http, ROUTES, SecurityHeaders(settings.hsts_max_age), sampler, around)
 
 
 def _endpoint_settings(settings: Settings) -> EndpointSettings:

@@ -31,7 +31,7 @@ from app.telemetry.runtime import (
     SpanMetrics,
     StateMetrics,
 )
-from app.telemetry.spans import Recorder, Recording, Sampler, awaited, current
+from app.telemetry.spans import Recorder, Recording, Sampler, awaited, current, here, sort_of
 from app.telemetry.statements import SlowStatements, StatementObserver
 
 
@@ -69,15 +69,15 @@ class Observing:
         self._batches.record(name, keys)
         if self.export is None or (around := current()) is None:
             return loading
-        return _loaded(around.child(f"load {name}"), keys, loading)
+        return _loaded(around.child(sort_of(f"load {name}")), keys, loading)
 
     def relayed[T](self, work: Awaitable[T]) -> Awaitable[T]:
         """In a trace of its own, where there are any."""
-        return work if self.recorder is None else awaited(self.recorder.root("job outbox"), work)
+        return work if self.recorder is None else awaited(self.recorder.root(sort_of("job outbox")), work)
 
     def executed(self, executor: Executor) -> None:
         self._engine.record(executor)
-        if self.export is not None and (around := current()) is not None:
+        if self.export is not None and (around := here()) is not None and not around.ended:
             around.attributes["feature_api.executor"] = executor
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from app.telemetry.spans import Recording, Value
 log = structlog.get_logger()
 
 PATH = "/v1/traces"
-WAITING = 4_096  # spans; each is about a kilobyte
+WAITING = 4_096  # spans; each is about half a kilobyte
 BATCH = 1_024  # spans of one request, which are some milliseconds' work
 PAUSE = 1.0  # seconds in which spans gather
 PATIENCE = 5.0  # seconds for one request

@@ -7,7 +7,7 @@ import httpx2
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind, set_span_in_context
 
-from app.telemetry.spans import current
+from app.telemetry.spans import current, sort_of
 
 MAX_ANSWER = 262_144  # bytes
 CONNECTIONS = 10  # at once, so that a slow server holds no more of ours
@@ -37,8 +37,8 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         if around is None:
             inject(request.headers)
             return await self._inner.handle_async_request(request)
-        with around.child(request.method, SpanKind.CLIENT) as span:
-            inject(request.headers, set_span_in_context(span))
+        with around.child(sort_of(request.method, SpanKind.CLIENT)) as span:
+            inject(request.headers, set_span_in_context(span.as_parent()))
             span.attributes["http.request.method"] = request.method
             span.attributes["server.address"] = request.url.host
             response = await self._inner.handle_async_request(request)

@@ -28,6 +28,7 @@ class Facts:
     document: str = ""
     cost: int | None = None
     wrote: bool = False  # a mutation was run, whatever became of it
+    status: int = 0  # of the answer, once it has begun
     since: Since | None = None  # what the caller has seen, where there are replicas to read from
 
     @property
@@ -42,7 +43,6 @@ def about(scope: Scope) -> Facts:
     return facts
 
 
-def route_of(scope: Scope, routes: Container[str]) -> str:
+def route_of(facts: Facts, path: str, routes: Container[str]) -> str:
     """As metrics and spans name it. `routes`: the paths that are their own; what nobody knows is "other"."""
-    path: str = scope["path"]
-    return about(scope).route or (path if path in routes else "other")
+    return facts.route or (path if path in routes else "other")

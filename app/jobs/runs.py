@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from app.telemetry.runtime import JobMetrics
-from app.telemetry.spans import Recorder, awaited
+from app.telemetry.spans import Recorder, awaited, sort_of
 
 
 class Runs:
@@ -19,7 +19,9 @@ class Runs:
         async def watched(*given: P.args, **named: P.kwargs) -> T:
             try:
                 work = run(*given, **named)
-                result = await (work if self._recorder is None else awaited(self._recorder.root(f"job {job}"), work))
+                result = await (
+                    work if self._recorder is None else awaited(self._recorder.root(sort_of(f"job {job}")), work)
+                )
             except Exception:  # whatever it is, the job itself deals with it
                 self._metrics.ended(job, done=False)
                 raise

@@ -1,74 +1,86 @@
-"""Spans of what is sampled, in OpenTelemetry's API and cheaper than its SDK (R62). What is not sampled makes no span.
+"""Spans of what is sampled, cheaper than those of OpenTelemetry's SDK (R62). What is not sampled makes no span.
 
 They hold names, numbers and words of ours: never a variable, a token, a literal, or the text of an exception.
 """
 
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, Token
-from os import urandom
-from struct import iter_unpack
-from types import TracebackType
+from functools import lru_cache
+from random import getrandbits  # seeded anew in each process, forked ones too
+from time import time_ns
+from types import MappingProxyType, TracebackType
 
-from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
-from opentelemetry.util.types import Attributes, AttributeValue
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, TraceState
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 NANOSECONDS = 1_000_000_000
 TRUSTED = 100  # traces a second that are recorded since callers say so, whatever the ratio: callers may be anybody
-IDS = 512  # that are drawn at once
+
+ERROR = "error.type"  # the attribute that says what failed; a span without it has not
 
 type Value = str | bool | int | float
 type Sink = Callable[["Recording"], None]
 
-
-def _drawn() -> Iterator[int]:
-    """Of eight random bytes each, and not 0, which would be none."""
-    while True:
-        yield from (id for (id,) in iter_unpack("Q", urandom(8 * IDS)) if id)
+NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
-_id = _drawn().__next__
+class Sort:
+    """What many spans say alike, for the collector `written` once. So nothing of one request alone may stand in it, and
+    whoever makes one keeps it."""
 
-
-class Recording(Span):
-    """A span that is recorded; when it ends, its sink gets it. In its `with` block the spans that are made are its
-    children, and with the block it ends."""
-
-    __slots__ = (
-        *("_before", "_sink", "attributes", "ended", "failed", "id", "kind", "name"),
-        *("parent", "started", "state", "trace"),
-    )
+    __slots__ = ("attributes", "kind", "name", "written")
 
     def __init__(
-        self,
-        sink: Sink,
-        trace: int,
-        parent: int,
-        name: str,
-        kind: SpanKind,
-        started: int | None = None,
-        state: TraceState | None = None,
+        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, Value] = NOTHING
     ) -> None:
-        """`parent`: the id of its span, or 0; `started` in nanoseconds since 1970, or now."""
-        self._sink, self.trace, self.id, self.parent, self.state = sink, trace, _id(), parent, state
-        self.name, self.kind = name, kind
-        self.attributes: dict[str, Value] = {}
-        self.failed = False
-        self.started, self.ended = started or time.time_ns(), 0
+        self.name, self.kind, self.attributes = name, kind, attributes
+        self.written = b""
 
-    def child(self, name: str, kind: SpanKind = SpanKind.INTERNAL, started: int | None = None) -> "Recording":
-        return Recording(self._sink, self.trace, self.id, name, kind, started, self.state)
+
+@lru_cache(1_024)
+def sort_of(name: str, kind: SpanKind = SpanKind.INTERNAL) -> Sort:
+    """That has no attributes. Names are few."""
+    return Sort(name, kind)
+
+
+class Trace:
+    """What the spans of one trace share; `state` and `written` as in Sort. `id`: 16 bytes."""
+
+    __slots__ = ("id", "sink", "state", "written")
+
+    def __init__(self, sink: Sink, id: bytes, state: TraceState | None = None) -> None:
+        self.sink, self.id, self.state = sink, id, state
+        self.written = b""
+
+
+class Recording:
+    """A span that is recorded; when it ends, its sink gets it. In its `with` block the spans that are made are its
+    children, and with the block it ends. `attributes` are its own, beside those of its sort."""
+
+    __slots__ = ("_before", "attributes", "ended", "id", "parent", "sort", "started", "trace")
+
+    def __init__(self, trace: Trace, parent: bytes, sort: Sort, started: int | None = None) -> None:
+        """`parent`: the id of its span, of 8 bytes, or none; `started` in nanoseconds since 1970, or now."""
+        self.trace = trace
+        self.id = (getrandbits(64) or 1).to_bytes(8)  # 0 would be none
+        self.parent = parent
+        self.sort = sort
+        self.attributes: dict[str, Value] = {}
+        self.started = started or time_ns()
+        self.ended = 0
+
+    def child(self, sort: Sort, started: int | None = None) -> "Recording":
+        return Recording(self.trace, self.id, sort, started)
 
     def fail(self, error: type[BaseException] | str) -> None:
         """With the error's class, or a word for it; its text may hold what a caller sent."""
-        self.failed = True
-        self.attributes["error.type"] = error if isinstance(error, str) else error.__qualname__
+        if ERROR not in self.sort.attributes:  # it is said once
+            self.attributes[ERROR] = error if isinstance(error, str) else error.__qualname__
 
     def end(self, end_time: int | None = None) -> None:
         if not self.ended:
-            self.ended = end_time or time.time_ns()
-            self._sink(self)
+            self.ended = end_time or time_ns()
+            self.trace.sink(self)
 
     def __enter__(self) -> "Recording":
         self._before: Token[Recording | None] = CURRENT.set(self)
@@ -83,40 +95,15 @@ class Recording(Span):
             self.fail(error)
         self.end()
 
-    def get_span_context(self) -> SpanContext:
-        return SpanContext(self.trace, self.id, False, SAMPLED, self.state)
-
-    def is_recording(self) -> bool:
-        return not self.ended
-
-    def set_attribute(self, key: str, value: AttributeValue) -> None:
-        self.attributes[key] = value if isinstance(value, str | bool | int | float) else str(value)
-
-    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
-
-    def update_name(self, name: str) -> None:
-        self.name = name
-
-    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        self.failed = (status.status_code if isinstance(status, Status) else status) is StatusCode.ERROR
-
-    def record_exception(
-        self,
-        exception: BaseException,
-        attributes: Attributes = None,
-        timestamp: int | None = None,
-        escaped: bool = False,
-    ) -> None:
-        self.fail(type(exception))
-
-    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
-        """Not kept: nobody here makes one."""
+    def as_parent(self) -> NonRecordingSpan:
+        """For OpenTelemetry's propagators."""
+        trace, id = int.from_bytes(self.trace.id), int.from_bytes(self.id)
+        return NonRecordingSpan(SpanContext(trace, id, False, SAMPLED, self.trace.state))
 
 
 # In place of OpenTelemetry's own context: to ask that one takes ten times as long, and every statement asks.
 CURRENT: ContextVar[Recording | None] = ContextVar("span", default=None)
+here: Callable[[], Recording | None] = CURRENT.get  # of a traced request or job, ended or not
 
 
 class Recorder:
@@ -126,23 +113,23 @@ class Recorder:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def root(self, name: str, kind: SpanKind = SpanKind.INTERNAL, parent: SpanContext | None = None) -> Recording:
+    def root(self, sort: Sort, parent: SpanContext | None = None) -> Recording:
         """`parent`: the span of whoever asked us."""
         if parent is None:
-            return Recording(self._sink, _id() << 64 | _id(), 0, name, kind)
-        return Recording(self._sink, parent.trace_id, parent.span_id, name, kind, None, parent.trace_state)
+            return Recording(Trace(self._sink, (getrandbits(128) or 1).to_bytes(16)), b"", sort)
+        trace = Trace(self._sink, parent.trace_id.to_bytes(16), parent.trace_state)
+        return Recording(trace, parent.span_id.to_bytes(8), sort)
 
 
 class Sampler:
     """Parent-based: a caller's own decision holds, up to a number a second; where there is none, `ratio` of all."""
 
     def __init__(self, ratio: float, random: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        self._ratio, self._random, self._monotonic = ratio, random, monotonic
+        self.ratio, self.random, self._monotonic = ratio, random, monotonic
         self._second, self._left = 0, TRUSTED
 
-    def takes(self, parent: SpanContext | None) -> bool:
-        if parent is None:
-            return self._random() < self._ratio
+    def takes(self, parent: SpanContext) -> bool:
+        """Of a caller; whoever sees to the others asks for a random number, which is the ratio's or not."""
         if not parent.trace_flags.sampled:
             return False
         second = int(self._monotonic())
@@ -154,7 +141,7 @@ class Sampler:
 
 def current() -> Recording | None:
     """The span that is being recorded around here; one that has ended is none: a task may outlive its request."""
-    span = CURRENT.get()
+    span = here()
     return span if span is not None and not span.ended else None
 
 

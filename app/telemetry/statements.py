@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import structlog
@@ -10,7 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from app.kernel.errors import DomainError
 from app.telemetry.metrics import DatabaseMetrics
-from app.telemetry.spans import CURRENT, NANOSECONDS
+from app.telemetry.spans import NANOSECONDS, Recording, Sort, here
 
 log = structlog.get_logger()
 
@@ -99,11 +100,16 @@ class StatementObserver[S: Named]:
             self._metrics.failed(error)
         if seconds >= self._slow_from and self._slow is not None:
             self._slow.tell(statement, seconds)
-        if self._traced and (around := CURRENT.get()) is not None and not around.ended:
+        if self._traced and (around := here()) is not None and not around.ended:
             ended = time.time_ns()
-            span = around.child(statement.name, SpanKind.CLIENT, ended - int(seconds * NANOSECONDS))
-            span.attributes["db.system.name"] = "postgresql"
-            span.attributes["db.query.summary"] = statement.name
+            started = ended - int(seconds * NANOSECONDS)
+            span = Recording(around.trace, around.id, _sort_of(statement.name), started)
             if error is not None:
                 span.fail(error)
             span.end(ended)
+
+
+@lru_cache(1_024)
+def _sort_of(name: str) -> Sort:
+    """Of a statement."""
+    return Sort(name, SpanKind.CLIENT, {"db.system.name": "postgresql", "db.query.summary": name})

@@ -12,19 +12,28 @@ from app.kernel.clock import new_hex
 from app.kernel.ids import UserId
 from app.telemetry.logs import REQUEST, AccessLog, hashed
 from app.telemetry.metrics import HttpMetrics
+from app.telemetry.spans import Sampler
 from app.web.protections import SecurityHeaders
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)  # one that is passed on; anything else gets a new one
 
 
 class Observe:
-    """The outermost middleware. `routes`: the paths that metrics tell apart; all others are "other"."""
+    """The outermost middleware. `routes`: the paths that metrics tell apart; all others are "other". `traced` is called
+    in place of the app where the sampler draws a request, or its caller sent a trace."""
 
     def __init__(
-        self, app: ASGIApp, metrics: HttpMetrics, routes: frozenset[str], protections: SecurityHeaders
+        self,
+        app: ASGIApp,
+        metrics: HttpMetrics,
+        routes: frozenset[str],
+        protections: SecurityHeaders,
+        sampler: Sampler,
+        traced: ASGIApp | None,
     ) -> None:
         self._app, self._metrics, self._routes, self._log = app, metrics, routes, AccessLog()
-        self._protections = protections
+        self._protections, self._traced = protections, traced
+        self._random, self._ratio = sampler.random, sampler.ratio
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,23 +44,24 @@ class Observe:
         request_id = ids["request_id"]
         facts = scope[FACTS] = Facts(request_id)
         before = REQUEST.set(ids)
-        status = 500
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                facts.status = message["status"]
                 headers = message["headers"]
                 own = (b"x-request-id", request_id.encode())
                 message["headers"] = [*headers, own, *self._protections.beside(headers)]
             await send(message)
 
+        app = self._app
+        if self._traced is not None and ("trace_id" in ids or self._random() < self._ratio):
+            app = self._traced
         try:
-            await self._app(scope, receive, send_with_id)
+            await app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"]
-            route = route_of(scope, self._routes)
+            route, status = route_of(facts, scope["path"], self._routes), facts.status or 500
             self._metrics.record(method, route, status, seconds)
             self._log.write(
                 {
