@@ -20,7 +20,7 @@ from app.embedded.account import Account, account_for
 from app.embedded.postgres import Postgres
 from tests.fixtures.database import execute
 from tests.fixtures.embedded import ask
-from tests.fixtures.server import ROOT, Server, feature_api, free_port, serving
+from tests.fixtures.server import PLAIN, ROOT, Server, feature_api, free_port, serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 
@@ -172,9 +172,9 @@ def test_mistake_is_undone_by_going_back_to_just_before_it(place: Place, disaste
     with serving(disaster.environment) as url:
         bearer = {"authorization": f"Bearer {Server(url, disaster.environment).token('viewer')}"}
         query = {"query": "{ features { totalCount } }"}
-        asked = httpx.post(f"{url}/graphql", json=query, headers=bearer).json()
+        asked = httpx.post(f"{url}/graphql", json=query, headers=bearer, timeout=60, verify=PLAIN).json()
         assert asked == {"data": {"features": {"totalCount": int(counts["features"])}}}
-        assert httpx.get(f"{url}/health/ready").status_code == 200
+        assert httpx.get(f"{url}/health/ready", timeout=60, verify=PLAIN).status_code == 200
 
 
 def test_base_of_a_server_that_went_back_has_but_one_moment_to_go_to(place: Place, disaster: Disaster) -> None:
