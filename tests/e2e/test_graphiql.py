@@ -227,10 +227,10 @@ def test_policy_stops_a_request_to_another_origin(graphiql: GraphiQL) -> None:
 def test_watch_sees_errors_of_the_page(graphiql: GraphiQL) -> None:
     graphiql.open()
     graphiql.wait_until_ready()
-    graphiql.page.evaluate(
-        "setTimeout(() => { throw new Error('thrown by the test') }); console.error('told by the test')"
-    )
-    graphiql.page.wait_for_timeout(100)
+    with graphiql.page.expect_event("pageerror"), graphiql.page.expect_console_message():
+        graphiql.page.evaluate(
+            "setTimeout(() => { throw new Error('thrown by the test') }); console.error('told by the test')"
+        )
     seen = graphiql.watch.all()
     assert any("page error" in line and "thrown by the test" in line for line in seen)
     assert "console error: told by the test" in seen
