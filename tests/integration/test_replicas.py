@@ -40,6 +40,13 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy machine takes for an answer is no outage."""
+    monkeypatch.setattr("app.adapters.positions.PATIENCE", 5.0)
+    monkeypatch.setattr("app.db.replicas.PATIENCE", 5.0)
+
+
 @pytest.fixture
 def name(cluster: Cluster) -> Iterator[str]:
     with replicated_database(cluster) as made:
