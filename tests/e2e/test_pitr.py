@@ -1,6 +1,7 @@
 """The drill to a moment between two backups: a base, PostgreSQL's log, a mistake, and the time just before it (R49)."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from tests.fixtures.server import PLAIN, ROOT, Server, feature_api, free_port, s
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 
+GUIDE = (ROOT / "docs" / "operations.md").read_text()
 MISTAKE = ("DROP TABLE audit_entries", "DELETE FROM features")
 LOGIN = "feature_api_backup:of%20the%20backup"
 ARCHIVED = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
@@ -145,11 +147,14 @@ def put(postgres: Postgres, data: Path) -> None:
 
 def test_what_is_older_than_the_base_may_go(place: Place, disaster: Disaster) -> None:
     """Before the others, which go back without it."""
+    (line,) = re.findall(r"`(pg_archivecleanup /backup/log NAME)`", GUIDE)
     (mark,) = disaster.log.glob("*.backup")
-    older = {path.name for path in disaster.log.iterdir() if path.name < mark.name.split(".")[0]}
+    before = {path.name for path in disaster.log.iterdir()}
+    older = {name for name in before if name < mark.name.partition(".")[0]}
     assert older
-    place.done(str(place.programs / "pg_archivecleanup"), disaster.log, mark.name)
-    assert not older & {path.name for path in disaster.log.iterdir()}
+    program, *given = line.replace("/backup/log", str(disaster.log)).replace("NAME", mark.name).split()
+    place.done(str(place.programs / program), *given)
+    assert {path.name for path in disaster.log.iterdir()} == before - older
     place.done("verify", disaster.base)
 
 
