@@ -225,8 +225,9 @@ async def test_backlog_is_told_in_batches_of_bounded_size(
         await announce(connection, feature_id, *range(1, MANY + 101))
     waiting = await telling.outbox.fetch_waiting(COUNTED)
     assert waiting.events == COUNTED and waiting.since is not None
-    metrics = OutboxMetrics(CollectorRegistry())
-    relay = Relay(telling.outbox, telling, metrics, lambda work: work)
+    registry = CollectorRegistry()
+    relay = Relay(telling.outbox, telling, OutboxMetrics(registry), lambda work: work)
+    assert (await relay.run(), registry.get_sample_value("feature_api_outbox_rows")) == (0, COUNTED)
     while await relay.run() != 1.0:
         continue
     assert {len(batch) for batch in telling.batches} == {BATCH, 100}
