@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.world",
     "tests.fixtures.lifespan",
+    "tests.fixtures.once",
     "tests.fixtures.server",
     "tests.fixtures.production",
     "tests.fixtures.embedded",

@@ -134,7 +134,9 @@ def test_string_of_sql_is_a_string_in_every_argument(
     found = list(operations(schema, ids, payload))
     assert len({operation.place for operation in found}) > 40
     before = asyncio.run(_census(production))
-    with httpx.Client(headers={"authorization": f"Bearer {production.token('admin')}", "accept": MODERN}) as client:
+    with httpx.Client(
+        headers={"authorization": f"Bearer {production.token('admin')}", "accept": MODERN}, timeout=60, verify=PLAIN
+    ) as client:
         for operation in found:
             _unimpressed(client, server, operation)
     after = asyncio.run(_census(production))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.node import CLIENTS, run_node
 from tests.fixtures.processes import another
-from tests.fixtures.server import Server
+from tests.fixtures.server import PLAIN, Server
 
 FEATURES, PAGES = 1_204, 13
 MODERN = "application/graphql-response+json; charset=utf-8"
@@ -30,6 +30,8 @@ def everything(server: Server) -> list[str]:
             f"{server.url}/graphql",
             json={"query": query, "variables": {"a": after}},
             headers={"authorization": f"Bearer {server.token('admin')}"},
+            timeout=60,
+            verify=PLAIN,
         )
         features = answer.json()["data"]["features"]
         ids += [node["id"] for node in features["nodes"]]
@@ -67,6 +69,8 @@ def remove(server: Server, found: dict[str, Any]) -> None:
             "variables": {"i": found["created"]["feature"]["id"]},
         },
         headers={"authorization": f"Bearer {server.token('admin')}"},
+        timeout=60,
+        verify=PLAIN,
     )
     assert answer.json() == {"data": {"deleteFeature": {"userErrors": []}}}
 
@@ -99,7 +103,7 @@ def test_relay_pages_and_writes_where_nothing_but_its_compiled_documents_is_trus
     manifest = CLIENTS / "relay" / "persisted_queries.json"
     with another(server, TRUSTED_DOCUMENTS="only", TRUSTED_DOCUMENTS_PATH=str(manifest)) as strict:
         found = run_node("relay.mjs", f"{strict.url}/graphql", server.token("admin"))
-        refused = httpx.post(f"{strict.url}/graphql", json={"query": "{ viewer { name } }"})
+        refused = httpx.post(f"{strict.url}/graphql", json={"query": "{ viewer { name } }"}, timeout=60, verify=PLAIN)
     remove(server, found)
     check_pages(found, everything)
     check_writes(found, "Relay")

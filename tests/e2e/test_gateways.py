@@ -14,6 +14,7 @@ import yaml
 from app.main import ROUTES
 from tests.fixtures.embedded import soon
 from tests.fixtures.gateways import GATEWAY, PORTS, HAProxy, Nginx, needed, running
+from tests.fixtures.server import PLAIN
 
 REQUEST = {"query": "{ viewer { name } }"}
 
@@ -55,7 +56,7 @@ def test_post_that_was_sent_is_not_sent_again(kind: type[Nginx | HAProxy], tmp_p
     with that_hang_up() as (ports, seen), running(kind(tmp_path / "gateway", ports)) as gateway:
         if isinstance(gateway, HAProxy):
             assert soon(lambda: list(gateway.up().values()) == [True] * 3)
-        assert httpx.post(f"{gateway.url}/graphql", json=REQUEST).status_code == 502
+        assert httpx.post(f"{gateway.url}/graphql", json=REQUEST, timeout=60, verify=PLAIN).status_code == 502
         assert seen == [b"POST"]
 
 
@@ -64,7 +65,7 @@ def test_what_is_for_operators_is_not_for_the_public(kind: type[Nginx | HAProxy]
     needed(kind.__name__.lower())
     with that_hang_up() as (ports, seen), running(kind(tmp_path / "gateway", ports)) as gateway:
         for path in ("/metrics", "/health", "/health/ready"):
-            assert httpx.get(gateway.url + path).status_code == 404
+            assert httpx.get(gateway.url + path, timeout=60, verify=PLAIN).status_code == 404
         assert seen == []
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from app.web.graphiql import CONTENT_SECURITY_POLICY, graphiql_page, static_routes
 from tests.e2e.graphiql_page import BrowserMissing, GraphiQL, find_browser, launch_browser, watched_page
+from tests.fixtures.server import PLAIN
 
 
 class Server(Protocol):
@@ -162,6 +163,8 @@ def test_examples_are_valid_operations(graphiql: GraphiQL, server: Server) -> No
         f"{server.url}/graphql",
         json={"query": get_introspection_query()},
         headers={"authorization": f"Bearer {token}"},
+        timeout=60,
+        verify=PLAIN,
     )
     schema = build_client_schema(answer.json()["data"])
     assert [error for query in tabs.values() for error in validate(schema, parse(query))] == []
@@ -174,7 +177,7 @@ def test_built_files_never_change_and_carry_the_policy(graphiql: GraphiQL, serve
     scripts = re.findall(r'src="(/static/graphiql/assets/[^"]+\.js)"', html)
     assert scripts
     for path in [*scripts, "/static/graphiql/index.html"]:
-        headers = httpx.get(server.url + path).raise_for_status().headers
+        headers = httpx.get(server.url + path, timeout=60, verify=PLAIN).raise_for_status().headers
         # A worker obeys the policy of its own file.
         assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert headers["x-content-type-options"] == "nosniff"
@@ -224,10 +227,10 @@ def test_policy_stops_a_request_to_another_origin(graphiql: GraphiQL) -> None:
 def test_watch_sees_errors_of_the_page(graphiql: GraphiQL) -> None:
     graphiql.open()
     graphiql.wait_until_ready()
-    graphiql.page.evaluate(
-        "setTimeout(() => { throw new Error('thrown by the test') }); console.error('told by the test')"
-    )
-    graphiql.page.wait_for_timeout(100)
+    with graphiql.page.expect_event("pageerror"), graphiql.page.expect_console_message():
+        graphiql.page.evaluate(
+            "setTimeout(() => { throw new Error('thrown by the test') }); console.error('told by the test')"
+        )
     seen = graphiql.watch.all()
     assert any("page error" in line and "thrown by the test" in line for line in seen)
     assert "console error: told by the test" in seen

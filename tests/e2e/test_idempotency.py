@@ -21,7 +21,7 @@ from app.kernel.ids import UserId
 from app.parts import tokens_of
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.events import assert_told, told
-from tests.fixtures.server import ROOT, free_port, wait_until_ready
+from tests.fixtures.server import PLAIN, ROOT, free_port, wait_until_ready
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 from tests.fixtures.world import CREATE, PEOPLE, add_people
@@ -108,7 +108,7 @@ def send(url: str, edge: str, token: str) -> httpx.Response:
     path = "/api/v2/features"
     if edge == "graphql":
         body, path = {"query": CREATE, "variables": {"input": body}}, "/graphql"
-    return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=60)
+    return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=60, verify=PLAIN)
 
 
 @pytest.mark.parametrize("edge", ["rest", "graphql"])
@@ -132,7 +132,7 @@ def test_killed_around_the_commit_and_asked_again_there_is_one_feature(
                 asked.result(60)
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(120)
     assert asyncio.run(counted(owner_url)) == ([1, 1, 1, 1] if moment == "after" else [0, 0, 0, 0])
 
     process, url = start(environment, "-m", "app", "serve")
@@ -150,7 +150,7 @@ def test_killed_around_the_commit_and_asked_again_there_is_one_feature(
         soon(lambda: len(told(environment["REDIS_URL"], environment["EVENT_STREAM"])) > 0)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
     assert answers[-1].status_code == (201 if edge == "rest" else 200)
     assert ("idempotency-replayed" in answers[-1].headers) is (moment == "after")
     assert (again.content, again.headers["idempotency-replayed"]) == (answers[-1].content, "true")

@@ -25,7 +25,7 @@ from app.kernel.ids import UserId
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.keys import Events
 from tests.fixtures.processes import another
-from tests.fixtures.server import Server
+from tests.fixtures.server import PLAIN, Server
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
 
@@ -79,7 +79,7 @@ class Issuer:
         as_app, as_owner = (SqlSigningKeys(database, new_id) for database in self._databases)
         self._reader = KeyReader(as_app.fetch_all, maker, self.tokens.stored, utc_now)
         self.operator = SigningKeyService(as_owner, maker, Events().record, DELAY, timedelta(days=1))
-        self.client = httpx.AsyncClient(timeout=30)
+        self.client = httpx.AsyncClient(timeout=30, verify=PLAIN)
 
     async def mint(self) -> str:
         await self._reader.read()

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.fixtures.database import execute
 from tests.fixtures.production import Production
 from tests.fixtures.promtool import check_expressions, promtool
-from tests.fixtures.server import ROOT, free_port
+from tests.fixtures.server import PLAIN, ROOT, free_port
 
 OPS = ROOT / "ops" / "prometheus"
 RULES = yaml.safe_load((OPS / "feature-api.rules.yml").read_text())["groups"][0]["rules"]
@@ -39,7 +39,7 @@ def families(production: Production) -> dict[str, set[str]]:
     with production.serving(**collector) as serving:
         serving.ask("query Named { features { nodes { owner { name } auditEntries { totalCount } } } }", "admin")
         serving.ask("{ nothing }", "admin")
-        text = httpx.get(f"{serving.url}/metrics", trust_env=False).text
+        text = httpx.get(f"{serving.url}/metrics", trust_env=False, timeout=60, verify=PLAIN).text
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
         ends = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}.get(family.type, ("",))

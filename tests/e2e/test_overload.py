@@ -18,11 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.web.admission import UNHEARD
 from app.web.connection import AHEAD
+from app.web.crowd import WINDOW
 from bench.open_loop import Phase, send_all
 from bench.request import Request
 from tests.fixtures.faults import READ, held_up, locked
 from tests.fixtures.production import PLAIN, Production, Serving, rest_of
-from tests.fixtures.waiting import eventually, soon
+from tests.fixtures.waiting import PATIENCE, eventually, soon
 
 ROOM, POOL, SENT = 6, 2, 4
 PATIENT = {"DATABASE_ACQUIRE_TIMEOUT": "60", "DATABASE_STATEMENT_TIMEOUT": "60"}
@@ -47,7 +48,7 @@ async def first[T](tasks: set[asyncio.Task[T]], count: int) -> set[asyncio.Task[
     """So many that are done, or a few more, taken out of the others."""
     done: set[asyncio.Task[T]] = set()
     while len(done) < count:
-        found, _ = await asyncio.wait(tasks, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        found, _ = await asyncio.wait(tasks, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         assert found
         done |= found
         tasks -= found
@@ -182,12 +183,12 @@ async def test_refused_connection_stays_and_its_next_request_is_heard(server: Se
     async with crowded(server, production, ROOM) as statuses:
         with server.connect() as peer:
             for parts in ((ASK + b"\r\n",), (SLOW, b"x" * 989), (ASK + b"Expect: 100-continue\r\n\r\n",)):
+                asked = time.monotonic()
                 peer.sendall(parts[0])  # before its body
                 assert [is_told_to_wait(*answer) for answer in told(peer)] == [True]
-                refused = time.monotonic()
                 peer.sendall(b"".join((*parts[1:], GET)))
                 [(head, _)] = told(peer)
-                assert head.startswith(b"HTTP/1.1 200 OK") and time.monotonic() - refused > 0.8 * UNHEARD
+                assert head.startswith(b"HTTP/1.1 200 OK") and time.monotonic() - asked > 0.9 * UNHEARD
             peer.sendall((ASK + b"\r\n") * 3)
             assert [is_told_to_wait(*answer) for answer in told(peer, 3)] == [True] * 3
             peer.sendall(ASK + b"\r\n" + GET)
@@ -267,6 +268,9 @@ async def test_after_slow_requests_fewer_are_let_in_and_soon_all_again(productio
             assert set(slow) == {200}
 
             async def all_fit() -> bool:
+                """After a quick one: many at once may be slow again, on a busy machine, and leave less room."""
+                await asyncio.sleep(5 * WINDOW)
+                await ask()
                 return set(await asyncio.gather(*(ask() for _ in range(room)))) == {200}
 
             await eventually(all_fit)

@@ -1,6 +1,7 @@
 """The drill to a moment between two backups: a base, PostgreSQL's log, a mistake, and the time just before it (R49)."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,10 +21,11 @@ from app.embedded.account import Account, account_for
 from app.embedded.postgres import Postgres
 from tests.fixtures.database import execute
 from tests.fixtures.embedded import ask
-from tests.fixtures.server import ROOT, Server, feature_api, free_port, serving
+from tests.fixtures.server import PLAIN, ROOT, Server, feature_api, free_port, serving
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import soon
 
+GUIDE = (ROOT / "docs" / "operations.md").read_text()
 MISTAKE = ("DROP TABLE audit_entries", "DELETE FROM features")
 LOGIN = "feature_api_backup:of%20the%20backup"
 ARCHIVED = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
@@ -145,11 +147,14 @@ def put(postgres: Postgres, data: Path) -> None:
 
 def test_what_is_older_than_the_base_may_go(place: Place, disaster: Disaster) -> None:
     """Before the others, which go back without it."""
+    (line,) = re.findall(r"`(pg_archivecleanup /backup/log NAME)`", GUIDE)
     (mark,) = disaster.log.glob("*.backup")
-    older = {path.name for path in disaster.log.iterdir() if path.name < mark.name.split(".")[0]}
+    before = {path.name for path in disaster.log.iterdir()}
+    older = {name for name in before if name < mark.name.partition(".")[0]}
     assert older
-    place.done(str(place.programs / "pg_archivecleanup"), disaster.log, mark.name)
-    assert not older & {path.name for path in disaster.log.iterdir()}
+    program, *given = line.replace("/backup/log", str(disaster.log)).replace("NAME", mark.name).split()
+    place.done(str(place.programs / program), *given)
+    assert {path.name for path in disaster.log.iterdir()} == before - older
     place.done("verify", disaster.base)
 
 
@@ -172,9 +177,9 @@ def test_mistake_is_undone_by_going_back_to_just_before_it(place: Place, disaste
     with serving(disaster.environment) as url:
         bearer = {"authorization": f"Bearer {Server(url, disaster.environment).token('viewer')}"}
         query = {"query": "{ features { totalCount } }"}
-        asked = httpx.post(f"{url}/graphql", json=query, headers=bearer).json()
+        asked = httpx.post(f"{url}/graphql", json=query, headers=bearer, timeout=60, verify=PLAIN).json()
         assert asked == {"data": {"features": {"totalCount": int(counts["features"])}}}
-        assert httpx.get(f"{url}/health/ready").status_code == 200
+        assert httpx.get(f"{url}/health/ready", timeout=60, verify=PLAIN).status_code == 200
 
 
 def test_base_of_a_server_that_went_back_has_but_one_moment_to_go_to(place: Place, disaster: Disaster) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fixtures.server import ROOT, Server, feature_api, free_port, serving
+from tests.fixtures.server import PLAIN, ROOT, Server, feature_api, free_port, serving
 
 CALLER = Path(__file__).with_name("legacy_caller.py")
 GUIDE = ROOT / "docs" / "rest.md"
@@ -38,7 +38,7 @@ def test_examples_of_the_guide_do_what_it_says(server: Server, tmp_path: Path) -
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_head_options_and_not_modified_have_no_body_and_the_connection_goes_on(server: Server, version: str) -> None:
     headers = {"authorization": f"Bearer {server.token('admin')}"}
-    with httpx.Client(base_url=server.url, headers=headers) as client:
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60, verify=PLAIN) as client:
         path = f"/api/{version}/features"
         made = client.post(path, json={"name": f"head of {version}"})
         one = made.headers["location"]
@@ -57,7 +57,7 @@ def test_head_options_and_not_modified_have_no_body_and_the_connection_goes_on(s
 def test_path_is_decoded_once_and_never_into_another_path(server: Server) -> None:
     headers = {"authorization": f"Bearer {server.token('admin')}"}
     for path in ("/api/v1/features%2F", "/api/v1/features/%252e", "/api/v1/features/a%0d%0ab", "/api/v1/features/%ff"):
-        answer = httpx.get(f"{server.url}{path}", headers=headers)
+        answer = httpx.get(f"{server.url}{path}", headers=headers, timeout=60, verify=PLAIN)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
@@ -65,7 +65,7 @@ def test_report_names_who_called_v1_once_the_server_has_ended(server: Server) ->
     headers = {"authorization": f"Bearer {server.token('manager')}"}
     with serving({**server.environment, "PORT": str(free_port())}) as url:
         for _ in range(3):
-            assert httpx.head(f"{url}/api/v1/features", headers=headers).status_code == 200
+            assert httpx.head(f"{url}/api/v1/features", headers=headers, timeout=60, verify=PLAIN).status_code == 200
     found = feature_api(server.environment, "legacy-report", "--days", "2")
     assert found.returncode == 0, found.stderr
     assert re.search(r"^\S+Z +\d+  .+ <.+>  .*HEAD /api/v1/features", found.stdout, re.MULTILINE), found.stdout

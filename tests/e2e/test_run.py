@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.fixtures.running import Home, Run, fresh_home, running
+from tests.fixtures.server import PLAIN
 from tests.fixtures.waiting import soon
 
 PAGE = """query($after: String) { features(first: 100, after: $after) {
@@ -29,7 +30,7 @@ def home() -> Iterator[Home]:
 def ask(run: Run, home: Home, query: str, role: str = "admin", **variables: object) -> Any:
     headers = {"authorization": f"Bearer {run.tokens[role]}"}
     body = {"query": query, "variables": variables}
-    answer = httpx.post(f"{home.url}/graphql", json=body, headers=headers, timeout=30).json()
+    answer = httpx.post(f"{home.url}/graphql", json=body, headers=headers, timeout=30, verify=PLAIN).json()
     assert "errors" not in answer, answer
     return answer["data"]
 
@@ -92,6 +93,8 @@ def test_warm_start_adds_nothing_and_other_commands_join_its_servers(home: Home)
             f"{home.url}/graphql",
             json={"query": "{ viewer { role } }"},
             headers={"authorization": f"Bearer {joined.stdout.strip()}"},
+            timeout=60,
+            verify=PLAIN,
         )
         assert viewer.json() == {"data": {"viewer": {"role": "VIEWER"}}}
         assert home.feature_api("migrate").returncode == 0
@@ -120,7 +123,9 @@ def test_kill_loses_nothing_and_the_next_start_recovers(home: Home) -> None:
         found = ask(run, home, query, id=made["feature"]["id"])["feature"]
         assert found == {"name": "outlives a kill", "version": 1, "auditEntries": {"totalCount": 1}}
         headers = {"authorization": f"Bearer {token}"}  # the key is kept as well
-        kept = httpx.post(f"{home.url}/graphql", json={"query": "{ viewer { role } }"}, headers=headers)
+        kept = httpx.post(
+            f"{home.url}/graphql", json={"query": "{ viewer { role } }"}, headers=headers, timeout=60, verify=PLAIN
+        )
         assert kept.json() == {"data": {"viewer": {"role": "ADMIN"}}}
         assert run.end(signal.SIGTERM) == 0
     assert_nothing_runs(home)

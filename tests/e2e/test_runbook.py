@@ -22,7 +22,7 @@ from app.embedded.account import account_for
 from tests.fixtures.database import execute, in_database
 from tests.fixtures.production import Production, Serving
 from tests.fixtures.provider import held_provider
-from tests.fixtures.server import ROOT, feature_api
+from tests.fixtures.server import PLAIN, ROOT, feature_api
 from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
 
@@ -195,7 +195,7 @@ def test_every_command_of_ours_does_what_is_said(production: Production) -> None
 def test_jobs_of_the_table_are_those_that_run(serving: Serving) -> None:
     (table,) = re.findall(r"\| task \|.*?\n\n", TEXT, re.DOTALL)
     told = {name for row in table.strip().splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    metrics = httpx.get(f"{serving.url}/metrics", trust_env=False).text
+    metrics = httpx.get(f"{serving.url}/metrics", trust_env=False, timeout=60, verify=PLAIN).text
     run = set(re.findall(r'feature_api_job_interval_seconds\{task="(\w+)"\}', metrics))
     assert run - told == set() and told - run <= {"keys"}  # which a server with JWT_KEYS does not read
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.fixtures.database import drop, execute, in_database
-from tests.fixtures.server import ROOT, free_port, wait_until_ready
+from tests.fixtures.server import PLAIN, ROOT, free_port, wait_until_ready
 from tests.fixtures.servers import Servers
 
 ADMIN, PASSWORD, NEW_PASSWORD = "grace@example.com", "nine-hundred-harvest-moons", "a-thousand-harvest-moons"
@@ -50,7 +50,7 @@ class Site:
 
     def post(self, act: str, token: str | None = None, **body: str) -> httpx.Response:
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return httpx.post(f"{self.url}/auth/{act}", json=body, headers=headers)
+        return httpx.post(f"{self.url}/auth/{act}", json=body, headers=headers, timeout=60, verify=PLAIN)
 
     def login(self, email: str = ADMIN, password: str = PASSWORD) -> dict[str, Any]:
         response = self.post("login", email=email, password=password)
@@ -60,7 +60,9 @@ class Site:
 
     def name(self, token: str) -> tuple[int, str | None]:
         headers = {"authorization": f"Bearer {token}", "accept": "application/graphql-response+json"}
-        response = httpx.post(f"{self.url}/graphql", json={"query": "{ viewer { name } }"}, headers=headers)
+        response = httpx.post(
+            f"{self.url}/graphql", json={"query": "{ viewer { name } }"}, headers=headers, timeout=60, verify=PLAIN
+        )
         return response.status_code, response.json().get("data", {"viewer": {"name": None}})["viewer"]["name"]
 
 
@@ -93,7 +95,7 @@ def site(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFacto
             yield made
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
             drop(servers, name)
 
 
@@ -103,17 +105,19 @@ def test_first_administrator_logs_in_asks_refreshes_and_logs_out_and_the_log_hol
     second = site.post("refresh", refresh_token=first["refresh_token"]).json()
     assert site.name(second["access_token"]) == (200, "Grace")
     bearer = {"authorization": f"Bearer {second['access_token']}"}
-    [session] = httpx.get(f"{site.url}/auth/sessions", headers=bearer).json()["sessions"]
+    [session] = httpx.get(f"{site.url}/auth/sessions", headers=bearer, timeout=60, verify=PLAIN).json()["sessions"]
     assert session["current"] is True
     assert site.post("login", email=ADMIN, password="wrong " + PASSWORD).status_code == 401
     assert site.post("login", email=ADMIN, password=PASSWORD, otp="1").status_code == 400
     assert site.post("refresh", refresh_token="x" + second["refresh_token"]).status_code == 401
-    assert httpx.delete(f"{site.url}/auth/sessions/{uuid4()}", headers=bearer).status_code == 404
+    assert (
+        httpx.delete(f"{site.url}/auth/sessions/{uuid4()}", headers=bearer, timeout=60, verify=PLAIN).status_code == 404
+    )
     assert site.post("logout", refresh_token=second["refresh_token"]).status_code == 204
     assert site.name(second["access_token"])[0] == 401
     assert site.post("refresh", refresh_token=second["refresh_token"]).status_code == 401
 
-    log, metrics = site.log.read_text(), httpx.get(f"{site.url}/metrics").text
+    log, metrics = site.log.read_text(), httpx.get(f"{site.url}/metrics", timeout=60, verify=PLAIN).text
     for kind in ("LOGIN_SUCCEEDED", "LOGIN_FAILED", "SESSION_REVOKED"):
         assert kind in log
     for tokens in (first, second):

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 from tests.e2e.graphiql_page import BrowserMissing, find_browser, launch_browser
 from tests.fixtures.oidc_provider import SECRET, oidc_provider
 from tests.fixtures.processes import another
-from tests.fixtures.server import Server, free_port
+from tests.fixtures.server import PLAIN, Server, free_port
 
 # What a page of this server does after a login: it sees the access token alone.
 ASK = """async () => {
@@ -121,7 +121,7 @@ def through_the_provider(site: Site, browser: httpx.Client, who: str) -> str:
 
 
 def test_unverified_email_is_left_away_and_the_callback_counts_once(site: Site) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60, verify=PLAIN) as browser:
         callback = through_the_provider(site, browser, "uma")
         begun = [cookie for cookie in browser.cookies.jar if cookie.name.startswith("feature_api_sign_on_")]
         assert len(begun) == 1
@@ -136,7 +136,7 @@ def test_unverified_email_is_left_away_and_the_callback_counts_once(site: Site) 
 
 
 def test_who_has_no_group_of_ours_stays_outside(site: Site) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60, verify=PLAIN) as browser:
         response = browser.get(through_the_provider(site, browser, "eve"))
         assert (response.status_code, response.json()["code"]) == (403, "FORBIDDEN")
         assert "feature_api_refresh" not in browser.cookies

@@ -17,7 +17,7 @@ import pytest
 from tests.fixtures.collector import Collector, Seen, collecting
 from tests.fixtures.embedded import soon
 from tests.fixtures.production import Production
-from tests.fixtures.server import free_port
+from tests.fixtures.server import PLAIN, free_port
 
 SERVER, CLIENT = 2, 3  # kinds
 SPAN = "00f067aa0ba902b7"
@@ -60,7 +60,7 @@ def told(production: Production) -> Iterator[Told]:
     with (
         collecting() as collector,
         production.serving(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **settings) as serving,
-        httpx.Client(base_url=serving.url, trust_env=False) as client,
+        httpx.Client(base_url=serving.url, trust_env=False, timeout=60, verify=PLAIN) as client,
     ):
         token = production.token("admin")
         answers = ask(production, client, token)
@@ -257,7 +257,7 @@ def test_no_span_holds_a_token_a_variable_a_literal_or_an_id(told: Told) -> None
 
 def test_metrics_say_that_they_were_sent(told: Told) -> None:
     url = str(told.answers["health"].url).replace("/health/ready", "/metrics")
-    lines = httpx.get(url, trust_env=False).text.splitlines()
+    lines = httpx.get(url, trust_env=False, timeout=60, verify=PLAIN).text.splitlines()
     assert 'feature_api_spans_total{outcome="failed"} 0.0' in lines
     assert 'feature_api_spans_total{outcome="sent"} 0.0' not in lines
 
@@ -267,7 +267,7 @@ def test_server_whose_collector_is_away_answers_as_ever_and_says_so_once(product
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER_ARG": "1"}
 
     def failed(url: str) -> bool:
-        lines = httpx.get(f"{url}/metrics", trust_env=False).text.splitlines()
+        lines = httpx.get(f"{url}/metrics", trust_env=False, timeout=60, verify=PLAIN).text.splitlines()
         return 'feature_api_spans_total{outcome="failed"} 0.0' not in lines
 
     with production.serving(**settings) as serving:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures.server import ROOT
+from tests.fixtures.server import PLAIN, ROOT
 
 GUIDE = (ROOT / "docs" / "operations.md").read_text()
 FIRST, THEN = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)[:2]
@@ -105,7 +105,7 @@ def test_all_are_well_and_the_migration_is_done(site: Site) -> None:
 
 def test_guest_is_answered_and_metrics_stay_inside(site: Site) -> None:
     assert site.done(commands(FIRST)[-1]) == '{"data":{"viewer":null}}'
-    assert httpx.get(f"{GATEWAY}/metrics").status_code == 404
+    assert httpx.get(f"{GATEWAY}/metrics", timeout=60, verify=PLAIN).status_code == 404
     assert '"status":"ok"' in site.done("docker compose exec gateway curl -s http://api:8000/health")
 
 
@@ -143,7 +143,10 @@ def test_more_servers_are_found_by_nginx(site: Site) -> None:
 
     def served() -> bool:
         for _ in range(20):
-            assert httpx.post(f"{GATEWAY}/graphql", json={"query": "{ __typename }"}).status_code == 200
+            assert (
+                httpx.post(f"{GATEWAY}/graphql", json={"query": "{ __typename }"}, timeout=60, verify=PLAIN).status_code
+                == 200
+            )
         return site.done(counted).strip() != "0"
 
     eventually(served)

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.auth.key_ring import new_key
 from tests.fixtures.database import drop, execute, in_database
 from tests.fixtures.embedded import soon
-from tests.fixtures.server import ROOT, free_port
+from tests.fixtures.server import PLAIN, ROOT, free_port
 from tests.fixtures.servers import Servers
 
 TAG = "localhost/feature-api:image-test"
@@ -67,7 +67,7 @@ def serving(image: str, database: tuple[str, str], servers: Servers, *command: s
     podman("run", "--detach", "--name", name, *arguments(*settings, *local), image, *command)
     try:
         url = f"http://127.0.0.1:{port}"
-        assert any(soon(lambda: ready(url)) for _ in range(6)), podman("logs", name).stderr
+        assert soon(lambda: ready(url)), podman("logs", name).stderr
         yield url, name
     finally:
         podman("rm", "--force", "--time", "0", name)
@@ -75,7 +75,7 @@ def serving(image: str, database: tuple[str, str], servers: Servers, *command: s
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready").status_code == 200
+        return httpx.get(f"{url}/health/ready", timeout=60, verify=PLAIN).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -115,8 +115,8 @@ def test_it_migrates_with_the_owners_url_alone(image: str, database: tuple[str, 
 
 def test_it_serves_on_a_read_only_root_and_is_well(image: str, database: tuple[str, str], servers: Servers) -> None:
     with serving(image, database, servers) as (url, name):
-        assert httpx.get(f"{url}/health").json()["status"] == "ok"
-        found = httpx.post(f"{url}/graphql", json={"query": "{ viewer { name } }"})
+        assert httpx.get(f"{url}/health", timeout=60, verify=PLAIN).json()["status"] == "ok"
+        found = httpx.post(f"{url}/graphql", json={"query": "{ viewer { name } }"}, timeout=60, verify=PLAIN)
         assert (found.status_code, found.json()) == (200, {"data": {"viewer": None}})
         assert podman("healthcheck", "run", name, check=False).returncode == 0
         assert podman("exec", name, "touch", "/srv/x", check=False).returncode != 0
@@ -147,8 +147,11 @@ def test_it_ends_what_is_under_way_when_it_is_told_to_stop(
 def test_workers_share_their_metrics_in_tmp(image: str, database: tuple[str, str], servers: Servers) -> None:
     with serving(image, database, servers, "serve", "--workers", "2") as (url, name):
         for _ in range(30):
-            assert httpx.post(f"{url}/graphql", json={"query": "{ __typename }"}).status_code == 200
-        families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
+            assert (
+                httpx.post(f"{url}/graphql", json={"query": "{ __typename }"}, timeout=60, verify=PLAIN).status_code
+                == 200
+            )
+        families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=60, verify=PLAIN).text)
         samples = [one for family in families for one in family.samples if one.name == "http_requests_total"]
         assert sum(one.value for one in samples if one.labels["route"] == "/graphql") == 30
         podman("stop", "--time", "30", name)

@@ -15,6 +15,7 @@ from app.http.refused import Refused
 from app.web.asked import asked_of
 from app.web.request import read_query
 from tests.fixtures.endpoint import LEGACY, MODERN, refusal, world_with
+from tests.fixtures.examples import examples
 from tests.fixtures.world import World
 
 JSON = st.recursive(
@@ -96,7 +97,7 @@ async def test_any_body_is_answered_in_our_form(batching: World, body: object, a
 
 
 @given(query=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: b"query=" + text.encode()))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_query_string_is_read_or_refused(query: bytes) -> None:
     with suppress(Refused):
         assert asked_of(read_query(query, {}, 50)).variables == {}

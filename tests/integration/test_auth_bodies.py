@@ -137,7 +137,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 @given(path=st.sampled_from(PATHS), body=st.binary(max_size=200) | JSON | FIELDS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_any_body_is_answered_by_what_is_asked(people: World, path: str, body: object) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = await send(people, path, content)

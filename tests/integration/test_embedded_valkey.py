@@ -32,6 +32,8 @@ def test_killed_valkey_starts_empty_on_the_same_port(folder: Path, valkey: Valke
 def test_killed_valkey_that_is_durable_has_what_it_acknowledged(folder: Path) -> None:
     server = Valkey(folder, durable=True)
     server.start()
+    with redis.Redis.from_url(server.url) as client:  # a kill shows that it was written, not that it is on the disk
+        assert client.config_get("append*").items() >= {"appendonly": "yes", "appendfsync": "always"}.items()
     set_value(server.url, "7")
     server.kill()
     server.start()

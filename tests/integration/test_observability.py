@@ -77,7 +77,7 @@ def observed(servers: Servers, template: str, tmp_path_factory: pytest.TempPathF
             answers = _ask(f"http://127.0.0.1:{port}", token)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
     passwords = [part.split("@")[0].rsplit(":", 1)[1] for part in (url, owner_url, servers.redis_url)]
     yield Observed(token, answers, (folder / "log").read_text(), [*passwords, url, owner_url, servers.redis_url])
     drop(servers, name)

@@ -1,6 +1,8 @@
 """What each user wrote last: in Redis for all processes, in memory for this one, and what is assumed without Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from app.adapters.positions import Positions
 from app.adapters.redis_away import redis_at
 from app.kernel.errors import Unavailable
 from app.kernel.position import EVERYTHING, Since
+from tests.fixtures.fault_proxy import Fault, link_to
 from tests.fixtures.server import free_port
 from tests.fixtures.servers import Servers
 
@@ -70,7 +73,9 @@ async def test_of_two_writes_the_later_counts_in_whichever_order_they_are_noted(
     await one.mark(user)
     primary.position = 100  # told late
     await other.mark(user)
+    await one.mark(user)
     assert await third.wanted(user, NOTHING) == 200
+    assert await one.wanted(user, TOLD) == 200  # by what it remembers itself
 
 
 async def test_who_says_what_they_have_seen_is_not_looked_up_but_for_what_this_process_knows(
@@ -113,12 +118,30 @@ async def test_without_redis_users_read_from_the_primary_and_it_is_asked_again_a
     one = process(away, primary)
     assert await one.wanted(user, NOTHING) == EVERYTHING
     assert await one.wanted(user, TOLD) == 50 and await one.wanted(None, NOTHING) == 0
-    one._redis = there
+    one._redis, writer = there, uuid4()
     assert await one.wanted(user, NOTHING) == EVERYTHING
+    assert (await one.mark(writer), await there.exists(f"{positions.KEY}{writer}")) == (0, 0)
     primary.time += positions.PAUSE
     assert await one.wanted(user, NOTHING) == 0
     await away.aclose()
     await there.aclose()
+
+
+async def test_nobody_waits_for_a_primary_or_a_redis_that_does_not_answer(
+    servers: Servers, primary: Primary, user: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "PATIENCE", 0.1)
+    monkeypatch.setattr(positions, "TO_FETCH", 0.1)
+    parts = urlsplit(servers.redis_url)
+    assert parts.hostname and parts.port
+    with link_to(parts.hostname, parts.port) as link, link.spoiled(Fault(mute=True)):
+        mute = redis_at(servers.redis_url.replace(f":{parts.port}", f":{link.port}"), 600.0)
+        primary.position = 100
+        async with asyncio.timeout(60):
+            assert await process(mute, primary).mark(user) == 100
+            assert await process(mute, primary).wanted(user, NOTHING) == EVERYTHING
+            assert await Positions(mute, asyncio.Event().wait, 10, primary.now).mark(user) is None
+        await mute.aclose()
 
 
 async def test_those_who_are_too_many_to_remember_count_for_everybody(
@@ -126,10 +149,14 @@ async def test_those_who_are_too_many_to_remember_count_for_everybody(
 ) -> None:
     monkeypatch.setattr(positions, "CAPACITY", 2)
     one = process(redis, primary)
-    for position in (300, 100, 200):
+    for position in (300, 100, 200, 150):  # the first two are too many
         primary.position = position
         await one.mark(uuid4())
-    assert len(one._written) == 2
+    *_, last = one._written
+    third, fourth = uuid4(), uuid4()
+    for each in (third, last, fourth):
+        await one.mark(each)
+    assert list(one._written) == [last, fourth]  # who wrote again is not the first any more
     assert await one.wanted(user, TOLD) == 300
     primary.time += 20
     assert await one.wanted(user, TOLD) == 50

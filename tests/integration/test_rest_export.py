@@ -16,6 +16,7 @@ from app.domain.feature.model import FeatureFilter
 from app.kernel.actor import Actor
 from app.kernel.clock import new_id
 from app.rest import cells
+from tests.fixtures.examples import examples
 from tests.fixtures.rest import V2, call, made, refusal
 from tests.fixtures.world import World, insert
 
@@ -61,6 +62,7 @@ async def test_no_cell_is_a_formula(world: World, name: str) -> None:
     assert (found["name"], found["description"]) == (f"'{name}", f"'\t{name}")
 
 
+@examples(100)
 @given(st.text(st.sampled_from("'=+-@\t\r\n＝＋－＠a ")) | st.text())
 def test_guarded_cell_begins_no_formula_and_comes_back_as_it_was(cell: str) -> None:
     guarded = cells.guarded(cell)

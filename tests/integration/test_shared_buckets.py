@@ -27,8 +27,9 @@ from tests.fixtures.servers import Servers
 from tests.fixtures.waiting import eventually
 
 PATIENT = 5.0  # seconds, so that a busy machine is no outage
-EXACT = Policy("exact", 200, HOUR)  # one point comes back in 18 s
-LOTS = Policy("lots", 100_000, HOUR, lots=True)
+AGES = 1_000 * HOUR  # nothing comes back while a test runs, however busy the machine is
+EXACT = Policy("exact", 200, AGES)
+LOTS = Policy("lots", 100_000, AGES, lots=True)
 
 
 @dataclass
@@ -94,7 +95,7 @@ async def test_all_processes_together_grant_the_limit_exactly(servers: Servers, 
 async def test_lots_of_all_processes_are_never_more_than_the_limit_and_nearly_all_of_it(
     servers: Servers, key: str
 ) -> None:
-    policy = Policy("lots", 1_000, HOUR, lots=True)
+    policy = Policy("lots", 1_000, AGES, lots=True)
     async with processes(servers.redis_url, 4) as four:
         granted = 0
         for _ in range(50):
@@ -133,7 +134,7 @@ async def test_what_is_left_of_a_lot_counts_as_the_callers_and_goes_back_when_it
 
 
 async def test_who_has_spent_all_is_refused_without_a_question(servers: Servers, key: str) -> None:
-    policy = Policy("lots", 100, HOUR, lots=True)
+    policy = Policy("lots", 100, AGES, lots=True)
     async with processes(servers.redis_url, 2) as (one, other):
         assert await one.granted(key, policy, 50, 2) == 100
         assert await other.granted(key, policy, 1) == 0
@@ -149,10 +150,11 @@ async def test_the_last_point_can_be_taken_whatever_the_size(
 ) -> None:
     policy = Policy("size", limit, window)
     async with processes(servers.redis_url, 1) as (one,):
+        began = monotonic()
         found = await one.redis.take(key, policy, limit, limit, 0)
         assert found == (limit, 0)
         granted, drops = await one.redis.take(key, policy, limit, limit, 0) or (None, 0)
-        assert granted == 0
+        assert granted == 0 or monotonic() - began > window
         assert 0 <= drops <= policy.full and drops % (policy.drops // (window * 1000)) == 0
 
 
@@ -253,7 +255,7 @@ async def test_over_an_outage_each_process_keeps_to_the_limit_and_afterwards_all
         await eventually(lambda: all_heard(True))
         after = await spent(EXACT, 200)
         assert (before, during, after) == (100, 300, 0)  # each process its 200, two thus twice the limit, and no more
-        assert await spent(Policy("fresh", 200, HOUR), 200) == 200
+        assert await spent(Policy("fresh", 200, AGES), 200) == 200
 
 
 async def test_points_spent_elsewhere_are_seen_within_the_life_of_a_lease(servers: Servers, key: str) -> None:

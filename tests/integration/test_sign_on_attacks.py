@@ -365,7 +365,7 @@ def _keys(keys: list[dict[str, str]]) -> bytes:
 async def test_provider_that_hangs_is_given_up(signing_on: SigningOn, path: str, moment: Moment) -> None:
     location = await signing_on.begin()
     signing_on.held.hanging = {path}
-    replace_provider(signing_on, moment, patience=0.3)
+    replace_provider(signing_on, moment, patience=1.0)
     assert problem(await signing_on.back(location)) == (503, "UNAVAILABLE")
     assert path in signing_on.held.asked
     signing_on.held.hanging = set()
@@ -376,7 +376,7 @@ async def test_provider_that_hangs_is_given_up(signing_on: SigningOn, path: str,
 async def test_provider_whose_answer_never_ends_is_given_up(signing_on: SigningOn, moment: Moment) -> None:
     """Each byte comes in time."""
     signing_on.held.dripping = {ISSUERS}
-    replace_provider(signing_on, moment, patience=0.3)
+    replace_provider(signing_on, moment, patience=1.0)
     response = await asyncio.wait_for(signing_on.client.get("/auth/oidc/login"), 20)
     assert problem(response) == (503, "UNAVAILABLE")
 

@@ -62,7 +62,7 @@ async def asked(database: Database) -> int | None:
 
 def patiently(database: Database) -> None:
     """A machine that many share may take longer than the times above allow."""
-    database.pool.settings = PoolSettings(database.pool.settings.url, size=SIZE, statement_timeout=0.2)
+    database.pool.settings = PoolSettings(database.pool.settings.url, size=SIZE, statement_timeout=1.0)
 
 
 @pytest.mark.parametrize("fault", [Fault(refuses=True), Fault(mute=True)], ids=["refused", "mute"])
@@ -96,6 +96,7 @@ async def test_after_five_failures_nobody_asks_until_one_alone_tries(
 
 
 async def test_statements_that_find_silence_count_and_what_is_free_is_given_up(database: Database, link: Link) -> None:
+    patiently(database)
     held = [await database.pool.take() for _ in range(SIZE)]
     for one in held:
         database.pool.give(one)

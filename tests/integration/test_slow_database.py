@@ -40,7 +40,7 @@ async def watcher(owner_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.R
 
 
 async def test_statement_held_up_by_a_lock_is_cut_off_and_its_connection_stays_in_use(make_world: MakeWorld) -> None:
-    async with make_world(database_statement_timeout=0.2) as world:
+    async with make_world(database_statement_timeout=1) as world:
         await world.create("before")
         before = await everything(world.owner)
         free = list(world.wiring.database.pool._free)

@@ -137,8 +137,10 @@ async def test_a_senseless_number_of_months_makes_nothing(
 
 
 async def test_several_servers_that_make_partitions_at_once_make_each_once(world: World) -> None:
-    made = await asyncio.gather(*(world.wiring.stores.entries.make_partitions(12) for _ in range(8)))
-    assert sorted(made) == [0] * 7 + [9]
+    make = world.wiring.stores.entries.make_partitions
+    answers = await asyncio.gather(*(make(12) for _ in range(8)), return_exceptions=True)
+    made = [answer for answer in answers if not isinstance(answer, Unavailable)]  # who waited too long asks again later
+    assert sorted(made, key=str) == [0] * (len(made) - 1) + [9]
     assert len(await partitions(world.owner)) == 14
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 
@@ -17,6 +17,7 @@ from app.kernel.actor import Actor
 from app.kernel.clock import new_id
 from app.kernel.errors import Unauthenticated, Unavailable
 from app.kernel.ids import UserId
+from tests.fixtures.examples import examples
 from tests.fixtures.keys import DELAY, LONGEST, NOON, REFRESH, Clock, Events, MemoryKeys, Node, a_ring, service
 
 USER = UserId(new_id())
@@ -238,7 +239,7 @@ async def test_key_that_was_planted_or_moved_in_the_table_is_not_believed() -> N
     assert [str(key.kid) for key in node.tokens.stored.public(clock.now)] == [known.kid]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     steps=st.lists(
         st.tuples(

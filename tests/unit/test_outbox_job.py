@@ -128,6 +128,10 @@ async def test_waits_get_longer_from_failure_to_failure_and_begin_anew_after_it(
     assert all(gap >= 0.99 * wait for gap, wait in zip(gaps, least, strict=True)), gaps
 
 
+async def test_after_many_failures_the_wait_is_no_longer_than_it_may_be() -> None:
+    assert len(await run([Unavailable("away")] * 14, retry=0.04, longest=0)) == 15  # else minutes
+
+
 async def test_it_is_said_once_that_events_wait_and_once_that_they_do_no_more() -> None:
     away = Unavailable("away")
     with capture_logs() as logged:

@@ -22,7 +22,7 @@ def test_it_counts_while_clocks_may_differ_by_a_minute(age: int, known: bool) ->
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "1", "1.", ".1", "-1.6b0a", "1.2.3", "G.1", "1 .1", "1.\u0661", "1" * 16 + ".1", "1." + "f" * 10, "A.B"],
+    ["", ".", "1", "1.", ".1", "-1.6b0a", "1.2.3", "G.1", "1 .1", "1.\u0661", "1" * 16 + ".1", "1." + "0" * 10, "A.B"],
 )
 def test_what_is_no_position_is_none(text: str) -> None:
     assert decode_position(text, NOW, 1e12) == 0

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from app.engine.price import MAX_PRICE, Price
 from app.engine.weights import Costs, FieldCost, read_costs
+from tests.fixtures.examples import examples
 
 LIST_SIZE = """directive @listSize(
   assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true
@@ -306,6 +307,7 @@ def loaded(first: int | None, last: int | None) -> tuple[int, int]:
 SIZES = st.none() | st.integers(0, 100)
 
 
+@examples(100)
 @given(SIZES, SIZES, SIZES, SIZES)
 def test_a_price_is_one_point_and_all_objects_of_full_pages(
     first: int | None, last: int | None, inner_first: int | None, inner_last: int | None

@@ -16,6 +16,7 @@ from app.kernel.actor import GUEST, Actor
 from app.kernel.errors import QueryTooComplex, RateLimited
 from app.kernel.ids import UserId
 from tests.fixtures.buckets import InMemory, at_once
+from tests.fixtures.examples import examples
 
 START = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 LIMITS = PointLimits(guest=600, user=60_000)
@@ -222,6 +223,7 @@ MICROSECONDS = st.integers(0, 90_000_000)
 REQUESTS = st.lists(st.tuples(MICROSECONDS | st.integers(0, 2_000), st.integers(0, 130)), min_size=1, max_size=40)
 
 
+@examples(100)
 @given(st.integers(1, 120), REQUESTS)
 def test_no_window_gives_more_than_the_limit_and_its_refill(limit: int, requests: list[tuple[int, int]]) -> None:
     buckets, elapsed, granted = LocalBuckets(), 0, list[tuple[int, int]]()
@@ -236,6 +238,7 @@ def test_no_window_gives_more_than_the_limit_and_its_refill(limit: int, requests
             assert spent <= limit + Fraction(limit * (end - start), 60_000_000)
 
 
+@examples(100)
 @given(st.integers(1, 120), REQUESTS)
 def test_a_bucket_is_exactly_what_arithmetic_says(limit: int, requests: list[tuple[int, int]]) -> None:
     buckets, world, points = LocalBuckets(), World(), Fraction(limit)
@@ -248,6 +251,7 @@ def test_a_bucket_is_exactly_what_arithmetic_says(limit: int, requests: list[tup
         assert 0 <= points <= limit
 
 
+@examples(100)
 @given(st.integers(1, 120), REQUESTS)
 def test_who_waits_as_told_is_served_and_who_comes_a_second_early_is_not(
     limit: int, requests: list[tuple[int, int]]
@@ -269,6 +273,7 @@ def test_who_waits_as_told_is_served_and_who_comes_a_second_early_is_not(
         assert world.now <= standing.reset_at <= world.now + timedelta(seconds=60)
 
 
+@examples(100)
 @given(st.integers(1, 120), st.integers(0, 120), st.lists(MICROSECONDS, max_size=20))
 def test_an_idle_bucket_only_fills(limit: int, cost: int, pauses: list[int]) -> None:
     world = World()
@@ -280,6 +285,7 @@ def test_an_idle_bucket_only_fills(limit: int, cost: int, pauses: list[int]) -> 
     assert remaining == sorted(remaining)
 
 
+@examples(100)
 @given(st.lists(st.tuples(st.integers(0, 30), MICROSECONDS, st.integers(0, 60)), max_size=200), st.integers(1, 8))
 def test_many_keys_stay_exact_while_full_ones_are_forgotten_and_within_the_capacity(
     requests: list[tuple[int, int, int]], capacity: int

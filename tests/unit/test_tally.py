@@ -10,6 +10,7 @@ from prometheus_client.exposition import generate_latest
 
 from app.telemetry.shared import SHARED_METRICS
 from app.telemetry.tally import Tallies
+from tests.fixtures.examples import examples
 
 BOUNDS = (0.5, 1, 2.5)
 
@@ -18,6 +19,7 @@ def exposed(registry: CollectorRegistry) -> list[str]:
     return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
 
 
+@examples(100)
 @given(st.lists(st.one_of(st.sampled_from([0.5, 1, 2.5, 0]), st.integers(0, 10), st.floats(0, 10, width=16))))
 def test_tallied_is_observed(amounts: list[float]) -> None:
     tallied, observed = CollectorRegistry(), CollectorRegistry()
