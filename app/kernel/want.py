@@ -14,11 +14,12 @@ ENDS = ("has_next_page", "has_previous_page")
 @dataclass(frozen=True, slots=True)
 class Part:
     """One value of an object, by its field's name, as JSON; or another object that it names, with `parts` of its own.
-    Where it may not be null and is, there is no excerpt."""
+    Where it may not be null and is, there is no excerpt. `small`: a code, in small letters."""
 
     name: str
     nullable: bool
     parts: tuple["Part", ...] = ()
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)

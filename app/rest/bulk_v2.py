@@ -16,9 +16,10 @@ from app.kernel.errors import DomainError
 from app.kernel.ids import FeatureId, UserId
 from app.rest.failure import failure_of
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2
-from app.rest.feature_v2 import MAX_VERSION, PATH, FeatureV2, Nothing, shape
+from app.rest.feature_v2 import MAX_VERSION, PATH, Nothing
 from app.rest.read import TAG
 from app.rest.route import Answer, Call, Refuses, Route
+from app.rest.row_v2 import FeatureV2, shape
 
 type ActName = Literal["activate", "deactivate", "archive", "delete", "restore"]
 

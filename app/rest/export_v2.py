@@ -10,8 +10,9 @@ from app.domain.feature.model import Feature
 from app.http.accept import preferred
 from app.kernel.json import embed
 from app.rest.cells import line
-from app.rest.feature_v2 import PATH, FeatureV2, FilterQuery, shape
+from app.rest.feature_v2 import PATH, FilterQuery
 from app.rest.route import Answer, Call, Route
+from app.rest.row_v2 import FeatureV2, shape
 
 type Format = Literal["jsonl", "csv"]
 

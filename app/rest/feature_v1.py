@@ -1,6 +1,7 @@
 """/api/v1/features: the legacy contract, frozen; its bytes are in tests/golden/v1."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field
@@ -34,6 +35,17 @@ class ListV1(Ignores):
     category: Label | None = None
     tag: Label | None = None
     q: Search = None
+
+    @cached_property
+    def request(self) -> FeatureSliceRequest:
+        """Made once, as queries are remembered (`read_query`). Raises BadUserInput."""
+        wanted = FeatureFilter(
+            search=rules.clean_search(self.q, ("q",)),
+            status=(self.status.upper(),),
+            category=rules.clean_labels(_one(self.category), ("category",)),
+            tags=rules.clean_labels(_one(self.tag), ("tag",)),
+        )
+        return FeatureSliceRequest(self.limit, self.offset, wanted, ORDERS[self.sort])
 
 
 class FeatureV1(TypedDict):
@@ -74,14 +86,7 @@ async def create(call: Call[Nothing, CreateV1]) -> Answer:
 
 async def list_own(call: Call[ListV1, None]) -> Answer:
     query = call.query
-    wanted = FeatureFilter(
-        search=rules.clean_search(query.q, ("q",)),
-        status=(query.status.upper(),),
-        category=rules.clean_labels(_one(query.category), ("category",)),
-        tags=rules.clean_labels(_one(query.tag), ("tag",)),
-    )
-    request = FeatureSliceRequest(query.limit, query.offset, wanted, ORDERS[query.sort])
-    found = await call.context.feature.own_slice(request)
+    found = await call.context.feature.own_slice(query.request)
     pagination: Pagination = {
         "limit": query.limit,
         "offset": query.offset,

@@ -1,21 +1,19 @@
 """/api/v2/features: pages by cursor, merge patch, acts, and a version demanded for every change of what exists."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Literal, TypedDict
+from functools import cached_property
+from typing import Annotated, Literal
 from uuid import UUID
 
-import orjson
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from app.domain.feature import acts, rules
 from app.domain.feature.inputs import FeatureDraft
 from app.domain.feature.model import Feature, FeatureFilter, FeaturePageRequest
 from app.kernel.ids import UserId
-from app.rest.conditions import expected_version, tag_of
+from app.rest.conditions import expected_version
 from app.rest.feature_body import STATUSES, CreateV2, PatchV2, ReplaceV2
 from app.rest.feature_list import ORDERS, Labels, Search, Sort
-from app.rest.fields import AnyObject, AnyStatus, Id
 from app.rest.page_v2 import LISTED, PageQuery, links, page_info
 from app.rest.route import (
     CHANGING,
@@ -28,6 +26,7 @@ from app.rest.route import (
     Refuses,
     Route,
 )
+from app.rest.row_v2 import ALONE, OF_PAGE, FeatureV2, alone, of_page
 
 PATH = "/api/v2/features"
 ONE = f"{PATH}/{{id}}"
@@ -61,6 +60,12 @@ class FilterQuery(Refuses):
 class ListV2(PageQuery, FilterQuery):
     sort: Sort = "created_at:desc"
 
+    @cached_property
+    def request(self) -> FeaturePageRequest:
+        """Made once, as queries are remembered (`read_query`). Raises BadUserInput."""
+        order, wanted = ORDERS[self.sort], self.filter()
+        return FeaturePageRequest(self.window(order.name, temporal=order.temporal), wanted, order, OF_PAGE)
+
 
 def whole(found: object) -> object:
     """JSON has one kind of numbers: 4.0 is the integer 4 (JSON Schema, "integer")."""
@@ -75,62 +80,31 @@ class RevertV2(Refuses):
     ]
 
 
-class FeatureV2(TypedDict):
-    id: Id
-    owner_id: Id
-    name: str
-    description: str | None
-    status: AnyStatus
-    metadata: AnyObject
-    category: str | None
-    tags: list[str]
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-
-
-def shape(feature: Feature) -> FeatureV2:
-    return {
-        "id": str(feature.id),
-        "owner_id": str(feature.owner_id),
-        "name": feature.name,
-        "description": feature.description,
-        "status": feature.status.lower(),
-        "metadata": orjson.Fragment(feature.metadata.text),
-        "category": feature.category,
-        "tags": feature.tags,
-        "version": feature.version,
-        "created_at": feature.created_at,
-        "updated_at": feature.updated_at,
-        "deleted_at": feature.deleted_at,
-    }
-
-
 def answered(feature: Feature) -> Answer:
-    return Answer(200, shape(feature), tag=tag_of(feature.version))
+    data, tag = alone(feature)
+    return Answer(200, data, tag=tag)
 
 
 async def create(call: Call[Nothing, CreateV2]) -> Answer:
     body = call.body
     owner_id = None if body.owner_id is None else UserId(body.owner_id)
-    feature = await call.context.feature.create(FeatureDraft(body.name, body.description, body.metadata, owner_id))
-    location = (b"location", f"{PATH}/{feature.id}".encode())
-    return Answer(201, shape(feature), tag=tag_of(feature.version), headers=[location])
+    draft = FeatureDraft(body.name, body.description, body.metadata, owner_id)
+    feature = await call.context.feature.create(draft, ALONE)
+    data, tag = alone(feature)
+    return Answer(201, data, tag=tag, headers=[(b"location", f"{PATH}/{feature.id}".encode())])
 
 
 async def list_page(call: Call[ListV2, None]) -> Answer:
-    query, order = call.query, ORDERS[call.query.sort]
-    wanted = query.filter()
-    asked = query.window(order.name, temporal=order.temporal)
-    page = await call.context.feature.page(FeaturePageRequest(asked, wanted, order))
+    request = call.query.request
+    page = await call.context.feature.page(request)
     info = page_info(page)
-    neighbours = links(info, asked, PATH, call.query_string)
-    return Answer(200, [shape(feature) for feature in page.nodes], {"page_info": info}, tagged=True, headers=neighbours)
+    neighbours = links(info, request.window, PATH, call.query_string)
+    rows = [of_page(feature) for feature in page.nodes]
+    return Answer(200, rows, {"page_info": info}, tagged=True, headers=neighbours)
 
 
 async def get(call: Call[Nothing, None]) -> Answer:
-    return answered(await call.context.feature.get(call.id))
+    return answered(await call.context.feature.get(call.id, ALONE))
 
 
 async def replace(call: Call[Nothing, ReplaceV2]) -> Answer:

@@ -1,6 +1,7 @@
 """Pages by cursor in v2: the window that is asked for, what is said of the page, and the links to its neighbours."""
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Annotated, TypedDict
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from app.rest.read import Number, pairs_of
 from app.rest.route import Refuses
 
 WINDOW = frozenset({"first", "last", "after", "before"})
+LONGEST = 200  # bytes of a query string that is remembered
 
 Size = Annotated[Number | None, Field(ge=0, le=MAX_PAGE)]
 
@@ -57,12 +59,24 @@ def links(info: PageInfo, asked: Window, path: str, query: bytes) -> list[tuple[
     size = asked.last if asked.last is not None else asked.first
     found = []
     if info["has_next_page"] and info["end_cursor"] is not None:
-        found.append(_link("next", {"first": size, "after": info["end_cursor"]}, path, query))
+        found.append(f'<{path}?first={size}&after={_quoted(info["end_cursor"])}{_kept(query)}>; rel="next"')
     if info["has_previous_page"] and info["start_cursor"] is not None:
-        found.append(_link("prev", {"last": size, "before": info["start_cursor"]}, path, query))
+        found.append(f'<{path}?last={size}&before={_quoted(info["start_cursor"])}{_kept(query)}>; rel="prev"')
     return [(b"link", ", ".join(found).encode())] if found else []
 
 
-def _link(relation: str, place: dict[str, object], path: str, query: bytes) -> str:
+def _quoted(cursor: str) -> str:
+    """URL-safe base64, of which a query string takes all but the padding as it is."""
+    return cursor.replace("=", "%3D")
+
+
+def _kept(query: bytes) -> str:
+    return _remembered(query) if len(query) <= LONGEST else _without_window(query)
+
+
+def _without_window(query: bytes) -> str:
     kept = [(name, value) for name, value in pairs_of(query) if name not in WINDOW] if query else []
-    return f'<{path}?{urlencode([*place.items(), *kept])}>; rel="{relation}"'
+    return f"&{urlencode(kept)}" if kept else ""
+
+
+_remembered = lru_cache(1024)(_without_window)

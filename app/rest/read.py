@@ -109,12 +109,24 @@ def read_json(text: bytes) -> Any:
         raise _no_json("The body is empty: send a JSON object.")
     try:
         document = orjson.loads(text)
-        STRICT.decode(text.decode())  # which is thrown away: orjson keeps the last of two
+        if not _plainly_once(text, document):
+            STRICT.decode(text.decode())  # which is thrown away: orjson keeps the last of two
     except json.JSONDecodeError as error:  # orjson's own is one, too
         raise _no_json(f"The body is no valid JSON: line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise _no_json("The body is nested too deeply.") from None
     return document
+
+
+def _plainly_once(text: bytes, document: object) -> bool:
+    """Does no key stand twice? Without backslashes a string has two quotation marks and no more, and a key that was
+    dropped would have taken its two along; this takes a third of the time that looking takes. False: who knows."""
+    if b"\\" in text:
+        return False
+    try:
+        return orjson.dumps(document).count(b'"') == text.count(b'"')
+    except TypeError:  # nested more deeply than it writes
+        return False
 
 
 def _once(pairs: list[tuple[str, object]]) -> None:

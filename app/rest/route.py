@@ -13,6 +13,7 @@ from app.http.headers import Headers
 from app.http.problem import PROBLEM
 from app.kernel.actor import Grants
 from app.kernel.errors import NotFound
+from app.kernel.ids import KEY
 from app.kernel.value import value
 
 type Conflicts = tuple[str, ...]  # codes of status 409
@@ -51,14 +52,10 @@ class Call[Q: BaseModel, B: BaseModel | bytes | None]:
     @property
     def id(self) -> Any:
         """The feature's key in the path. Raises NotFound for what is no UUID in its usual form."""
-        text = self.parameters["id"]
-        try:
-            key = UUID(text)
-        except ValueError:
-            key = None
-        if key is None or str(key) != text.lower():
+        text = self.parameters["id"].lower()
+        if KEY.fullmatch(text) is None:
             raise NotFound("There is no such feature, or you may not see it.", ("id",))
-        return key
+        return UUID(int=int(text.replace("-", ""), 16))
 
 
 @dataclass(slots=True)

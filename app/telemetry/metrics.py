@@ -117,12 +117,23 @@ class LegacyMetrics:
             "feature_api_legacy_calls", "Calls of REST v1, by user (hashed).", ("user", "operation"), registry=registry
         )
         self._users: set[UUID] = set()
+        # Of these users: to find a child again costs more than to count.
+        self._known: dict[tuple[UUID, str], Counter] = {}
 
     def record(self, user_id: UUID, operation: str) -> None:
         """Of as many users as a scrape can bear; the others together."""
+        counter = self._known.get((user_id, operation))
+        if counter is None:
+            counter = self._counter(user_id, operation)
+        counter.inc()
+
+    def _counter(self, user_id: UUID, operation: str) -> Counter:
         if len(self._users) < LEGACY_USERS:
             self._users.add(user_id)
-        self._total.labels(hashed(user_id) if user_id in self._users else "other", operation).inc()
+        if user_id not in self._users:
+            return self._total.labels("other", operation)
+        counter = self._known[user_id, operation] = self._total.labels(hashed(user_id), operation)
+        return counter
 
 
 class DocumentMetrics:

@@ -1,21 +1,33 @@
 """What REST makes of paths, query strings, bodies and conditions, before anybody is asked."""
 
+import json
 from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from app.config.rest import V1_DEPRECATED
 from app.http.catalogue import CATALOGUE
 from app.http.refused import Refused
-from app.kernel.errors import ErrorCode
+from app.kernel.cursor import encode_cursor
+from app.kernel.errors import ErrorCode, NotFound
+from app.kernel.ids import FeatureId
 from app.kernel.json import merge_patch
+from app.kernel.page import window
 from app.rest.conditions import NEVER, expected_version, not_modified
 from app.rest.feature_body import CreateV1, CreateV2, PatchV2, read_body
 from app.rest.feature_v1 import ListV1
 from app.rest.feature_v2 import ListV2
+from app.rest.page_v2 import PageInfo, links
 from app.rest.read import Invalid, read_json, read_query
+from app.rest.route import Call
 from app.rest.version import current_version, legacy_version, version_of
+from tests.fixtures.examples import examples
 
 VERSIONS = (legacy_version(V1_DEPRECATED, None), current_version())
 
@@ -97,6 +109,11 @@ def test_what_is_known_already_by_weak_comparison(header: str | None, tag: str, 
         b"{",
         b"nonsense",
         b'{"a":1,"a":2}',
+        b'{"a":{"b":1},"a":{"b":1}}',
+        b'{"":"","":""}',
+        b'{"a":1,"a":"\\u0022\\u0022"}',  # as many quotation marks as without the first
+        b'{"a":"b\xc3\xa9","c":[{"d":null,"d":"\x7f"}]}',
+        b'{"a":' * 300 + b'{"b":1,"b":1}' + b"}" * 300,  # more deeply than orjson writes
         b'[{"b":{"c":1,"\\u0063":2}}]',  # the same key, written in two ways
         b'{"a":NaN}',
         b'{"a":"\\ud800"}',
@@ -115,6 +132,39 @@ def test_body_that_is_no_json_or_has_a_key_twice_is_refused(text: bytes) -> None
 
 def test_same_key_in_two_objects_is_json() -> None:
     assert read_json(b'{"a":[{"b":1},{"b":2}]}') == {"a": [{"b": 1}, {"b": 2}]}
+
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+documents = st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | keys,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(documents, st.booleans(), st.booleans())
+@examples(300)
+def test_key_that_stands_twice_is_found_wherever_it_stands(document: object, twice: bool, ascii: bool) -> None:
+    """Written by the json module: with escapes, or with every character as it is, but for those that must be."""
+
+    def written(found: object) -> str:
+        nonlocal twice
+        if isinstance(found, list):
+            return f"[{', '.join(map(written, found))}]"
+        if not isinstance(found, dict):
+            return json.dumps(found, ensure_ascii=ascii)
+        members = [f"{json.dumps(key, ensure_ascii=ascii)}: {written(value)}" for key, value in found.items()]
+        if twice:
+            members, twice = [*members, members[0]], False
+        return f"{{{', '.join(members)}}}"
+
+    planted = twice
+    text = written(document).encode()
+    if planted and not twice:
+        with pytest.raises(Refused, match="stands twice"):
+            read_json(text)
+    else:
+        read_json(text)
 
 
 @pytest.mark.parametrize("text", [b"9" * 5_000, b"1e400", b"[" * 900 + b"]" * 900])
@@ -246,3 +296,47 @@ def test_a_version_of_its_own_prefix_alone_answers() -> None:
     assert version_of("/api/v1", VERSIONS) is legacy
     assert version_of("/api/v1x", VERSIONS) is current
     assert version_of("/api", VERSIONS) is current
+
+
+@pytest.mark.parametrize(
+    "query", [b"", b"first=2&after=xyz&last=1", b"sort=name:asc&q=a%20b%26c&tag=%C3%A9&tag=", b"q=" + b"x" * 300]
+)
+@pytest.mark.parametrize("sort", ["", "a", "zé中/?", "~|"])
+def test_links_are_what_the_library_makes_of_their_parameters(query: bytes, sort: str) -> None:
+    cursor = encode_cursor("Feature.NAME.ASC", sort, FeatureId(UUID(int=7)))
+    kept = [
+        (name, value)
+        for name, value in parse_qsl(query.decode(), keep_blank_values=True)
+        if name in ("sort", "q", "tag")
+    ]
+    forward = urlencode([("first", 2), ("after", cursor), *kept])
+    backward = urlencode([("last", 2), ("before", cursor), *kept])
+    info: PageInfo = {"has_next_page": True, "has_previous_page": True, "start_cursor": cursor, "end_cursor": cursor}
+    expected = f'</path?{forward}>; rel="next", </path?{backward}>; rel="prev"'
+    for _ in range(2):  # what is kept of the query is remembered
+        assert links(info, window(2, None, None, None), "/path", query) == [(b"link", expected.encode())]
+
+
+KEY = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+@pytest.mark.parametrize("text", [KEY, KEY.upper()])
+def test_key_in_a_path_is_a_uuid_in_its_usual_form(text: str) -> None:
+    assert called(text).id == UUID(KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "7", "x" * 36, KEY[:-1] + "g", f"{KEY}\n", KEY.replace("-", ""), "01890a5dac96-774b-bcce-b302-099a8057"),
+        *(f"{{{KEY}}}", f"urn:uuid:{KEY}", KEY[:-1] + "\uff17"),
+    ],
+)
+def test_key_in_any_other_form_is_not_found(text: str) -> None:
+    with pytest.raises(NotFound):
+        _ = called(text).id
+
+
+def called(id: str) -> Call[Any, None]:
+    context: Any = None
+    return Call(context, {"id": id}, {}, b"", None, None)

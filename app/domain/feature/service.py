@@ -35,9 +35,9 @@ class FeatureService:
         found = await self._features.fetch_by_ids(ids, want, self._actor.visible_to(rules.READ))
         return [self._visible(found.get(id)) for id in ids]
 
-    async def get(self, id: FeatureId) -> Feature:
-        """Raises NotFound where it is missing, deleted or invisible."""
-        [feature] = await self.get_many([id])
+    async def get(self, id: FeatureId, want: Want = None) -> Feature:
+        """It may come as an excerpt. Raises NotFound where it is missing, deleted or invisible."""
+        [feature] = await self.get_many([id], want)
         return _seen(feature)
 
     async def page(self, request: FeaturePageRequest) -> FeaturePage:

@@ -65,8 +65,15 @@ class Policies:
 
     def of_method(self, method: str) -> Policy:
         """PATCH counts as PUT, and what else there is as GET."""
-        acts = {"POST": self.post, "PUT": self.put, "PATCH": self.put, "DELETE": self.delete}
-        return acts.get(method, self.get)
+        match method:
+            case "POST":
+                return self.post
+            case "PUT" | "PATCH":
+                return self.put
+            case "DELETE":
+                return self.delete
+            case _:
+                return self.get
 
 
 @value

@@ -13,7 +13,7 @@ from app.http.catalogue import CATALOGUE
 from app.http.problem import problem
 from app.kernel.ids import AuditEntryId, FeatureId, UserId
 from app.kernel.json import dump
-from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2, import_v2, render
+from app.rest import audit_v2, bulk_v2, export_v2, feature_v1, feature_v2, import_v2, render, row_v2
 from app.rest.bulk_v2 import BulkV2
 from app.rest.failure import Failure
 from app.rest.feature_body import CreateV1, CreateV2, PatchV2, ReplaceV1, ReplaceV2
@@ -39,10 +39,10 @@ ENTRY = AuditEntry(
 )  # fmt: skip
 ITEMS: dict[str, object] = {
     "FeatureV1": feature_v1.shape(FEATURE),
-    "FeatureV2": feature_v2.shape(FEATURE),
+    "FeatureV2": row_v2.shape(FEATURE),
     "AuditEntryV2": audit_v2.shape(ENTRY),
     "RevisionV2": audit_v2.revision_of(ENTRY),
-    "DoneV2": bulk_v2.DoneV2(status=201, data=feature_v2.shape(FEATURE)),
+    "DoneV2": bulk_v2.DoneV2(status=201, data=row_v2.shape(FEATURE)),
     "ImportedV2": import_v2.ImportedV2(dry_run=False, lines=2, bad_lines=[]),
 }
 PAGES: PageInfo = {"has_next_page": False, "has_previous_page": False, "start_cursor": None, "end_cursor": None}
