@@ -40,6 +40,7 @@ READINGS = Readings(
 )
 PARENTS = {"feature": column.feature_id, "actor": column.actor_id}
 PLACES = {parent: [c.name for c in COLUMNS].index(of.name) for parent, of in PARENTS.items()}  # in a row
+UNFILTERED = {(), ("visible_to",)}
 IDS = bindparam("ids", type_=ARRAY(Uuid))
 TIME = TIMESTAMP(timezone=True)
 MAKE_PARTITIONS = Statement(
@@ -67,7 +68,7 @@ def page_statement(
 ) -> Statement:
     where, of = [CONDITIONS[name] for name in names], PARENTS[parent] if parent else None
     listed = reading.keyset(column.created_at, column.id, False, of)
-    return Statement("audit.page", keyset.page_select(listed, where, shape, of))
+    return Statement("audit.page", keyset.page_select(listed, where, shape, of, alike=names in UNFILTERED))
 
 
 @lru_cache(512)

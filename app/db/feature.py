@@ -42,6 +42,7 @@ SORTS = {
 OWNERS = bindparam("ids", type_=ARRAY(Uuid))
 WHOLE = keyset.Shape(after=False, before=False, backward=False)
 LIVE: Mapping[str, object] = {"live": True}
+UNFILTERED = {("live",), ("live", "visible_to")}
 OWNER = [column.name for column in COLUMNS].index("owner_id")
 READINGS = Readings(
     Feature,
@@ -88,7 +89,8 @@ def page_statement(
 ) -> Statement:
     parent = features.c.owner_id if of_owners else None
     listed = reading.keyset(SORTS[order.field], features.c.id, order.direction == "ASC", parent)
-    return Statement("feature.page", keyset.page_select(listed, conditions(names), shape, parent))
+    page = keyset.page_select(listed, conditions(names), shape, parent, alike=names in UNFILTERED)
+    return Statement("feature.page", page)
 
 
 @lru_cache(512)

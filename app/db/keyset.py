@@ -1,6 +1,7 @@
 """Pages by keyset, for one list or for a list per parent, in one statement either way (Relay Connections §4.4).
 
     without bounds    SELECT … WHERE … ORDER BY sort, id LIMIT size + 1
+    alike             SELECT … FROM (the same with LIMIT 101) LIMIT size + 1
     with bounds       the same, and beside it: is there a row at or beyond `after`, at or beyond `before`?
     per parent        unnest(ids) JOIN LATERAL (the same, of that parent); LEFT with bounds, which are of every parent
     along             and of each row, LATERAL, the one that it names
@@ -36,8 +37,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from app.kernel.page import Fetched, Window
+from app.kernel.page import MAX_PAGE, Fetched, Window
 from app.kernel.want import GAP, Bare
+
+# Of any page, and the row that shows that there are more. It stands in the text, within the LIMIT that is given: for
+# that one alone PostgreSQL expects a tenth of the table, so that a plan for any values looks dear, and each run is
+# planned anew, which costs more than the run.
+MOST: ColumnElement[int] = literal_column(str(MAX_PAGE + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +102,18 @@ def shape_of(window: Window) -> Shape:
 
 
 def page_select(
-    keyset: Keyset, where: Sequence[ColumnElement[bool]], shape: Shape, parent: Column[Any] | None = None
+    keyset: Keyset,
+    where: Sequence[ColumnElement[bool]],
+    shape: Shape,
+    parent: Column[Any] | None = None,
+    *,
+    alike: bool = False,
 ) -> Select[Any]:
     """Columns: those of the keyset, those that come along; with bounds the parent's id (per parent), rows before, rows
     after. Of texts: the text, the parent's id (per parent); with bounds or ends more rows, rows before, rows after.
 
     Binds: size, shown (texts with ends), ids (per parent), after_sort, after_id, before_sort, before_id (with bounds),
-    and those of `where`.
+    and those of `where`. With `alike`, one plan is as good as another for any values of those.
     """
     key = tuple_(keyset.sort, keyset.id)
     after, before = _bound(keyset, "after"), _bound(keyset, "before")
@@ -115,10 +126,13 @@ def page_select(
         inside += _beyond(key, before, not keyset.ascending)
     up = keyset.ascending != shape.backward
     order = [column.asc() if up else column.desc() for column in (keyset.sort, keyset.id)]
-    page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).limit(bindparam("size"))
+    page = select(*keyset.columns).where(and_(true(), *inside)).order_by(*order).correlate(anchor)
+    if alike:
+        page = select(page.limit(MOST).subquery("most"))
+    page = page.limit(bindparam("size"))
     if parent is None and not shape.bounded and keyset.along is None and keyset.shown is None:
         return page
-    rows = page.correlate(anchor).lateral("page")
+    rows = page.lateral("page")
     outside: tuple[ColumnElement[bool], ...] = ()
     if shape.bounded:
         outside = (

@@ -17,7 +17,7 @@ from app.domain.audit.model import AuditEntry, Parent
 from app.domain.feature.model import Direction, Feature, FeatureOrder, FeatureOrderField
 from app.kernel.want import Outline, Part, Want, Wanted
 from tests.fixtures.events import announce
-from tests.fixtures.plans import Planner, filled_planner
+from tests.fixtures.plans import RUNS, Planner, filled_planner
 from tests.fixtures.reading import opened_world
 from tests.fixtures.servers import Servers
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIELDS: tuple[FeatureOrderField, ...] = get_args(FeatureOrderField.__value__)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction.__value__)
 SHAPES = [Shape(*given) for given in product((False, True), repeat=3)]
+PLANNED_ONCE = RUNS - 5
 FIRST_PAGE = Shape(after=False, before=False, backward=False)
 BIG_OWNER = "SELECT id FROM users WHERE name = 'person 1'"
 SOME_USERS = "SELECT id FROM users WHERE name LIKE 'person %' ORDER BY created_at LIMIT 50 OFFSET 1"
@@ -112,6 +113,38 @@ async def test_every_page_of_many_owners_walks_the_owners_index_of_its_order_onc
         )
         found = await planner.indexes(statement, size=6, ids=owners, live=True, **given)
         assert found and found <= of_owner(field, names), (shape, names, found)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_pages_without_filters_are_planned_once_and_well(
+    planner: Planner, field: FeatureOrderField, direction: Direction
+) -> None:
+    [owner_id], owners = await keys(planner, BIG_OWNER), await keys(planner, SOME_USERS)
+    features, order = await keys(planner, SOME_FEATURES), FeatureOrder(field, direction)
+    given = {**await bounds(planner, "features", field.lower(), direction), "visible_to": owner_id}
+    reading, live = feature.READINGS.of(None), ("live",)
+
+    for shape in (FIRST_PAGE, Shape(after=True, before=False, backward=False)):
+        page = feature.page_statement(live, order, shape, False, reading)
+        assert await planner.known(page, size=21, **given) == ({f"features_by_{field.lower()}"}, PLANNED_ONCE)
+        for statement in (
+            feature.page_statement((*live, "visible_to"), order, shape, False, reading),
+            feature.page_statement(live, order, shape, True, reading),
+        ):
+            found, taken = await planner.known(statement, size=6, ids=owners, **given)
+            assert found and found <= of_owner(field, live), (shape, found)
+            assert taken == PLANNED_ONCE
+    trails = audit.page_statement((), FIRST_PAGE, "feature", audit.READINGS.of(None))
+    assert await planner.known(trails, size=6, ids=features) == ({"audit_entries_of_feature"}, PLANNED_ONCE)
+
+
+async def test_pages_with_filters_are_planned_for_what_is_looked_for(planner: Planner) -> None:
+    page = audit.page_statement(("action",), FIRST_PAGE, None, audit.READINGS.of(None))
+
+    _, taken = await planner.known(page, size=21, action=["CREATE"])  # of which there are so many; a REVERT is rare
+
+    assert taken == 0
 
 
 @pytest.mark.parametrize(
