@@ -37,7 +37,7 @@ class Actors:
     ) -> None:
         self._verifier, self._fetch, self._now, self._ttl = verifier, fetch, now, ttl
         self._api_tokens, self._learn = api_tokens, learn
-        self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()  # by token; until in Unix seconds
+        self._known: OrderedDict[Proven, tuple[Actor, float]] = OrderedDict()  # until in Unix seconds
 
     async def of(self, authorization: str | None) -> Actor:
         """A guest where nothing was sent. Raises Unauthenticated for anything but a valid bearer token of a user who
@@ -55,17 +55,17 @@ class Actors:
         except UnknownKey:
             await self._learn()
             proven = self._verifier.verify(token, now)
-        found = self._known.get(token)
+        found = self._known.get(proven)
         if found is None or found[1] <= now.timestamp():
-            found = self._known[token] = (await self._read(proven, token), now.timestamp() + self._ttl)
-            self._known.move_to_end(token)
+            found = self._known[proven] = (await self._read(proven), now.timestamp() + self._ttl)
+            self._known.move_to_end(proven)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found[0]
 
-    async def _read(self, proven: Proven, token: str) -> Actor:
+    async def _read(self, proven: Proven) -> Actor:
         actor = await self._fetch(proven.user_id, proven.session_id)
         if actor is None:
-            self._known.pop(token, None)
+            self._known.pop(proven, None)
             raise Unauthenticated("The token's user does not exist, or its session has ended: get a new one.")
         return actor

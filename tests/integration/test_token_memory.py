@@ -93,7 +93,7 @@ async def test_remembered_actors_are_bounded(tokens: Tokens, monkeypatch: pytest
         return Actor(user_id, "USER", session_id=session_id)
 
     actors = Actors(Verifier(tokens), fetch, Clock(), ttl=15)
-    made = [tokens.mint(UserId(new_id()), NOW, timedelta(hours=1)) for _ in range(5)]
-    for token in made:
-        await actors.of(f"Bearer {token}")
-    assert list(actors._known) == made[2:]
+    ids = [UserId(new_id()) for _ in range(5)]
+    for user_id in ids:
+        await actors.of(f"Bearer {tokens.mint(user_id, NOW, timedelta(hours=1))}")
+    assert list(actors._known) == [Proven(user_id, None) for user_id in ids[2:]]
