@@ -137,9 +137,11 @@ def test_fault_of_a_replica_is_seen_by_no_caller(server: Serving, cluster: Clust
 
 
 def warm(server: Serving) -> None:
-    """The server knows who asks, and connections to the replica are open."""
+    """The server knows who asks, connections to the replica are open, and know the statements: over a slow link the
+    text of one takes longer than the statement may."""
     with ThreadPoolExecutor(POOL) as threads:
-        assert all("errors" not in answer.json() for answer in threads.map(read, [server] * POOL))
+        for answer in threads.map(lambda act: act(server), [read, read_by_rest] * POOL * 8):
+            assert answer.status_code == 200 and "errors" not in answer.json()
 
 
 def health(server: Serving) -> tuple[str, str]:
